@@ -1,0 +1,255 @@
+//! The allowance of Marketo calls, shared by all functions of a deployment through one document.
+//!
+//! Marketo counts 100 calls in any 20 seconds over the whole subscription. Calls are taken in blocks for one-second slots; no 22
+//! consecutive slots hold more than the limit, so that a call that is a second late on the wire still meets an open window. The day's
+//! calls are counted too, and the initial sync stops before the day is gone, so that changes still get through.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::{CallBudget, Chance, Clock, SyncState};
+use crate::{Failure, FailureKind};
+
+/// Calls that Marketo allows in 20 seconds.
+pub const CALLS_PER_WINDOW: u32 = 100;
+/// One-second slots that are kept within the limit: 20, and one at each end for clocks and wires that are not exact.
+const WINDOW_SLOTS: i64 = 22;
+/// Slots left at the end of a block's second are lost, so blocks stay small.
+const MAX_BLOCK: u32 = 5;
+/// Longest wait for a call, seconds; then the caller keeps its place and ends.
+const MAX_WAIT_SECONDS: i64 = 45;
+/// Most tries against others who take at the same moment.
+const MAX_SAVE_TRIES: u32 = 50;
+const KEY: &str = "call-budget";
+
+/// For whom calls are taken, and so how much is left to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Initial sync: leaves a reserve of each window and of the day.
+    InitialSync,
+    /// Keeping up with changes, and what an operator asks for: may take all.
+    Changes,
+}
+
+impl Purpose {
+    fn per_window(self) -> u32 {
+        match self {
+            Self::InitialSync => CALLS_PER_WINDOW - 10,
+            Self::Changes => CALLS_PER_WINDOW,
+        }
+    }
+
+    /// A day's share in percent.
+    fn percent_of_day(self) -> u64 {
+        match self {
+            Self::InitialSync => 80,
+            Self::Changes => 98,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Taken {
+    /// Calls taken by second since 1970, the last [`WINDOW_SLOTS`] only.
+    slots: BTreeMap<i64, u32>,
+    /// Day in Central time, and calls taken in it.
+    day: String,
+    day_calls: u64,
+    /// Marketo said that the day's calls are gone.
+    parked_until: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct Block {
+    second: i64,
+    left: u32,
+}
+
+/// The budget as one function sees it.
+pub struct SharedBudget {
+    state: Arc<dyn SyncState>,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    purpose: Purpose,
+    daily_calls: u64,
+    block: Mutex<Block>,
+    /// One caller at a time goes for a block; the others of this process wait for it.
+    taking: futures_util::lock::Mutex<()>,
+}
+
+enum Next {
+    Take { second: i64, calls: u32 },
+    NotBefore(i64),
+    DayGone,
+}
+
+impl SharedBudget {
+    /// A view for one purpose. `daily_calls` is the subscription's own limit.
+    pub fn new(
+        state: Arc<dyn SyncState>,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+        purpose: Purpose,
+        daily_calls: u64,
+    ) -> Self {
+        Self {
+            state,
+            clock,
+            chance,
+            purpose,
+            daily_calls,
+            block: Mutex::default(),
+            taking: futures_util::lock::Mutex::new(()),
+        }
+    }
+
+    fn use_block(&self) -> bool {
+        let now = self.clock.now().as_second();
+        let Ok(mut block) = self.block.lock() else { return false };
+        let usable = block.left > 0 && block.second == now;
+        if usable {
+            block.left -= 1;
+        }
+        usable
+    }
+
+    fn next(&self, taken: &mut Taken, now: Timestamp) -> Next {
+        let second = now.as_second();
+        let today = central_day(now);
+        if taken.day != today {
+            taken.day = today;
+            taken.day_calls = 0;
+        }
+        if taken.day_calls >= self.daily_calls * self.purpose.percent_of_day() / 100 {
+            return Next::DayGone;
+        }
+        // A clock that is behind another function's must not count that one's calls as long past.
+        taken.slots.retain(|slot, _| *slot > second - WINDOW_SLOTS);
+        let used: u32 = taken.slots.values().sum();
+        let free = self.purpose.per_window().saturating_sub(used).min(MAX_BLOCK);
+        if free > 0 {
+            return Next::Take { second, calls: free };
+        }
+        let oldest = taken.slots.keys().next().copied().unwrap_or(second);
+        Next::NotBefore(oldest + WINDOW_SLOTS)
+    }
+
+    async fn load(&self) -> Result<(Taken, Option<u64>), Failure> {
+        let Some(document) = self.state.load(KEY).await? else { return Ok((Taken::default(), None)) };
+        let taken = serde_json::from_value(document.value).map_err(|_| {
+            Failure::new(
+                FailureKind::CorruptState,
+                format!("the stored document `{KEY}` is not in a form this program writes"),
+            )
+        })?;
+        Ok((taken, Some(document.version)))
+    }
+
+    async fn save(&self, taken: &Taken, seen: Option<u64>) -> Result<(), Failure> {
+        let value = serde_json::to_value(taken).map_err(|e| Failure::new(FailureKind::CorruptState, e.to_string()))?;
+        self.state.save(KEY, &value, seen).await.map(drop)
+    }
+
+    async fn jitter(&self) {
+        let pause = Duration::from_millis(5 + self.chance.next_u64() % 50);
+        self.clock.sleep(pause).await;
+    }
+
+    async fn take_block(&self) -> Result<(), Failure> {
+        let deadline = self.clock.now().as_second() + MAX_WAIT_SECONDS;
+        let mut conflicts = 0;
+        loop {
+            let (mut taken, seen) = self.load().await?;
+            let now = self.clock.now();
+            if let Some(until) = taken.parked_until.filter(|until| *until > now) {
+                return Err(daily_calls_gone(until));
+            }
+            match self.next(&mut taken, now) {
+                Next::DayGone => return Err(daily_calls_gone(next_central_midnight(now))),
+                Next::NotBefore(second) if second > deadline => {
+                    return Err(Failure::new(
+                        FailureKind::RateLimited,
+                        "no Marketo call is free within the wait allowed; others are using them",
+                    ));
+                }
+                Next::NotBefore(second) => {
+                    let pause = (second - now.as_second()).clamp(1, WINDOW_SLOTS).unsigned_abs();
+                    self.clock.sleep(Duration::from_secs(pause)).await;
+                }
+                Next::Take { second, calls } => {
+                    *taken.slots.entry(second).or_default() += calls;
+                    taken.day_calls += u64::from(calls);
+                    match self.save(&taken, seen).await {
+                        Ok(()) => {
+                            if let Ok(mut block) = self.block.lock() {
+                                *block = Block { second, left: calls };
+                            }
+                            return Ok(());
+                        }
+                        Err(failure) if failure.kind == FailureKind::Conflict && conflicts < MAX_SAVE_TRIES => {
+                            conflicts += 1;
+                            self.jitter().await;
+                        }
+                        Err(failure) => return Err(failure),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl CallBudget for SharedBudget {
+    async fn take(&self) -> Result<(), Failure> {
+        loop {
+            if self.use_block() {
+                return Ok(());
+            }
+            let _one = self.taking.lock().await;
+            if self.use_block() {
+                return Ok(());
+            }
+            self.take_block().await?;
+        }
+    }
+
+    async fn daily_calls_gone(&self, until: Timestamp) {
+        for _ in 0..MAX_SAVE_TRIES {
+            let Ok((mut taken, seen)) = self.load().await else { return };
+            taken.parked_until = Some(until);
+            match self.save(&taken, seen).await {
+                Err(failure) if failure.kind == FailureKind::Conflict => self.jitter().await,
+                // Each function hears 607 from Marketo itself, should this not be kept.
+                _ => return,
+            }
+        }
+    }
+}
+
+fn daily_calls_gone(until: Timestamp) -> Failure {
+    Failure::new(
+        FailureKind::DailyCalls,
+        format!("the day's Marketo API calls are used up; they reset at {until} (midnight US Central time), and the sync goes on by itself then"),
+    )
+    .with_until(until)
+}
+
+/// When Marketo's daily limits reset next.
+#[must_use]
+pub fn next_central_midnight(now: Timestamp) -> Timestamp {
+    let zone = TimeZone::get("America/Chicago").unwrap_or(TimeZone::UTC);
+    let tomorrow = now.to_zoned_datetime(zone).tomorrow().and_then(|t| t.start_of_day());
+    tomorrow.map_or(now, |t| t.timestamp())
+}
+
+fn central_day(now: Timestamp) -> String {
+    let zone = TimeZone::get("America/Chicago").unwrap_or(TimeZone::UTC);
+    now.to_zoned_datetime(zone).date().to_string()
+}

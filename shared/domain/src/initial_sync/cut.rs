@@ -1,0 +1,209 @@
+//! Cuts a checked export file into batches and queues them. The same file is always cut the same way, so that a batch number means the
+//! same people whenever the file is cut again.
+
+use std::collections::BTreeSet;
+
+use super::message::{BatchId, IdsBatch, PeopleMessage, RowsBatch};
+use super::run::{Batches, Job, Receipts, Run};
+use crate::people::{Field, MarketoId, Person};
+use crate::ports::{ExportRow, ExportRows, MAX_IDS_PER_CALL, MAX_MESSAGE_BYTES, PeoplePorts};
+use crate::{Failure, FailureKind};
+
+/// Most people of a batch: what one reading of opportunity roles takes.
+const MAX_PEOPLE: usize = MAX_IDS_PER_CALL;
+/// Most ids of people who do not qualify in a batch.
+const MAX_UNQUALIFIED: usize = 3_000;
+/// Room for the people of a batch; the rest of a message is for ids and the envelope.
+const MAX_PEOPLE_BYTES: usize = MAX_MESSAGE_BYTES - 64 * 1024;
+/// Messages handed to the queue at once.
+const MESSAGES_PER_SEND: usize = 10;
+
+/// Batches that need not be sent again.
+#[derive(Debug, Default)]
+pub struct Done {
+    rows: BTreeSet<u32>,
+    roles: BTreeSet<u32>,
+    reads: BTreeSet<u32>,
+}
+
+impl Done {
+    /// The receipts of a part that was cut before.
+    pub async fn load(ports: &PeoplePorts, run: &str, label: &str, before: Option<Batches>) -> Result<Self, Failure> {
+        let Some(before) = before else { return Ok(Self::default()) };
+        let receipts = |kind: Receipts, end| {
+            let group = kind.group(run, label);
+            async move { ports.state.receipts(&group, end).await }
+        };
+        Ok(Self {
+            rows: receipts(Receipts::Rows, before.rows).await?,
+            roles: receipts(Receipts::Roles, before.rows).await?,
+            reads: receipts(Receipts::Reads, before.reads).await?,
+        })
+    }
+}
+
+/// Sends the batches of one part.
+pub struct Cutter<'a> {
+    ports: &'a PeoplePorts,
+    run: &'a Run,
+    label: String,
+    done: Done,
+    batches: Batches,
+    rows: Vec<String>,
+    reads: Vec<String>,
+}
+
+/// Batch being filled.
+#[derive(Default)]
+struct Filling {
+    people: Vec<Person>,
+    bytes: usize,
+    unqualified: Vec<MarketoId>,
+}
+
+impl<'a> Cutter<'a> {
+    /// A cutter for one part of a run.
+    pub fn new(ports: &'a PeoplePorts, run: &'a Run, label: String, done: Done) -> Self {
+        Self { ports, run, label, done, batches: Batches::default(), rows: Vec::new(), reads: Vec::new() }
+    }
+
+    /// Cuts a file.
+    ///
+    /// # Errors
+    /// `BadAnswer` when a row cannot be read or their number is not `records`; those of the queues.
+    pub async fn file(mut self, job: &Job, rows: ExportRows, records: u64) -> Result<Batches, Failure> {
+        let mut filling = Filling::default();
+        let mut read_again = Vec::new();
+        for row in rows {
+            let row = row?;
+            self.batches.people += 1;
+            let doubtful = row.doubtful;
+            let person = self.person(row);
+            if !person.qualifies {
+                if !self.run.fresh {
+                    filling.unqualified.push(person.id);
+                }
+            } else if doubtful || person.fields.get(Field::LastName).is_none() {
+                // The file writes an empty value as `null`. Who is in Salesforce has a last name, so this one reads `null`, or is
+                // damaged; REST tells.
+                self.batches.qualifying += 1;
+                read_again.push(person.id);
+            } else {
+                self.batches.qualifying += 1;
+                filling.bytes += size(&person);
+                filling.people.push(person);
+            }
+            if filling.is_full() {
+                self.rows(job, std::mem::take(&mut filling)).await?;
+            }
+            if read_again.len() == MAX_IDS_PER_CALL {
+                self.reads(std::mem::take(&mut read_again)).await?;
+            }
+        }
+        if self.batches.people != records {
+            return Err(Failure::new(
+                FailureKind::BadAnswer,
+                format!(
+                    "the file of export {} holds {} people, and Marketo said {records}",
+                    job.id.0, self.batches.people
+                ),
+            ));
+        }
+        if !filling.people.is_empty() || !filling.unqualified.is_empty() {
+            self.rows(job, filling).await?;
+        }
+        if !read_again.is_empty() {
+            self.reads(read_again).await?;
+        }
+        self.flush().await?;
+        Ok(self.batches)
+    }
+
+    /// Cuts a range of ids.
+    ///
+    /// # Errors
+    /// Those of the queues.
+    pub async fn ids(mut self, from: MarketoId, to: MarketoId) -> Result<Batches, Failure> {
+        let mut next = from.0;
+        while next <= to.0 {
+            let end = to.0.min(next + MAX_IDS_PER_CALL as i64 - 1);
+            self.batches.people += (end - next + 1).unsigned_abs();
+            self.reads((next..=end).map(MarketoId).collect()).await?;
+            next = end + 1;
+        }
+        self.flush().await?;
+        Ok(self.batches)
+    }
+
+    fn person(&self, row: ExportRow) -> Person {
+        self.run.plan.person(row.record)
+    }
+
+    async fn rows(&mut self, job: &Job, filling: Filling) -> Result<(), Failure> {
+        let number = self.batches.rows;
+        self.batches.rows += 1;
+        let batch = self.batch(number);
+        if !self.done.rows.contains(&number) {
+            let rows = RowsBatch {
+                batch,
+                as_of: job.as_of,
+                fresh: self.run.fresh,
+                people: filling.people,
+                unqualified: filling.unqualified,
+            };
+            self.rows.push(PeopleMessage::Rows(rows).to_body()?);
+        } else if !self.done.roles.contains(&number) {
+            let ids = filling.people.iter().map(|p| p.id).collect();
+            self.reads.push(PeopleMessage::Roles(IdsBatch { batch, ids }).to_body()?);
+        }
+        self.flush_full().await
+    }
+
+    async fn reads(&mut self, ids: Vec<MarketoId>) -> Result<(), Failure> {
+        let number = self.batches.reads;
+        self.batches.reads += 1;
+        if !self.done.reads.contains(&number) {
+            let batch = self.batch(number);
+            self.reads.push(PeopleMessage::Reads(IdsBatch { batch, ids }).to_body()?);
+        }
+        self.flush_full().await
+    }
+
+    fn batch(&self, number: u32) -> BatchId {
+        BatchId { run: self.run.id.clone(), part: self.label.clone(), number }
+    }
+
+    async fn flush_full(&mut self) -> Result<(), Failure> {
+        if self.rows.len() + self.reads.len() >= MESSAGES_PER_SEND { self.flush().await } else { Ok(()) }
+    }
+
+    async fn flush(&mut self) -> Result<(), Failure> {
+        for (queue, bodies) in [(&self.ports.batches, &mut self.rows), (&self.ports.reads, &mut self.reads)] {
+            if !bodies.is_empty() {
+                queue.send(std::mem::take(bodies)).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Filling {
+    fn is_full(&self) -> bool {
+        self.people.len() == MAX_PEOPLE
+            || self.unqualified.len() == MAX_UNQUALIFIED
+            || self.bytes >= MAX_PEOPLE_BYTES - MAX_PERSON_BYTES
+    }
+}
+
+/// Allowance for one more person when deciding whether a batch is full; values are at most 255 characters in most of Marketo's fields.
+const MAX_PERSON_BYTES: usize = 32 * 1024;
+
+/// About how many bytes a person takes in a message: JSON may escape a byte into six.
+fn size(person: &Person) -> usize {
+    let texts =
+        Field::ALL.iter().filter_map(|f| person.fields.get(*f)).chain(person.extra.values().map(String::as_str));
+    texts
+        .map(|t| t.len() + 24 + 5 * t.bytes().filter(|b| *b < b' ' || matches!(b, b'"' | b'\\')).count())
+        .sum::<usize>()
+        + 64
+}

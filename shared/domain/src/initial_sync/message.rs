@@ -1,0 +1,96 @@
+//! Messages of the queues `people-batches` and `people-reads`.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::people::{MarketoId, Person};
+use crate::{Failure, FailureKind};
+
+/// The only version there is so far.
+const VERSION: u32 = 1;
+
+/// A message of the initial sync.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "kind")]
+pub enum PeopleMessage {
+    /// Rows of an export to store (queue `people-batches`).
+    Rows(RowsBatch),
+    /// People to read over REST and store (queue `people-reads`).
+    Reads(IdsBatch),
+    /// People whose opportunity roles to read (queue `people-reads`).
+    Roles(IdsBatch),
+}
+
+/// Where a batch belongs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchId {
+    /// The run.
+    pub run: String,
+    /// Label of the part.
+    pub part: String,
+    /// Number of the batch within its kind and part.
+    pub number: u32,
+}
+
+/// Rows of an export.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RowsBatch {
+    /// Where it belongs.
+    pub batch: BatchId,
+    /// The instant before the export was asked for.
+    pub as_of: Timestamp,
+    /// Whether the table was empty when the run began.
+    pub fresh: bool,
+    /// People who qualify, at most 300.
+    pub people: Vec<Person>,
+    /// People in the export who do not qualify; those of them who are stored change their status.
+    pub unqualified: Vec<MarketoId>,
+}
+
+/// Ids of people, at most 300.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IdsBatch {
+    /// Where it belongs.
+    pub batch: BatchId,
+    /// The people.
+    pub ids: Vec<MarketoId>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<M> {
+    v: u32,
+    #[serde(flatten)]
+    message: M,
+}
+
+impl PeopleMessage {
+    /// The message body.
+    ///
+    /// # Errors
+    /// Never for messages made here; `BadRequest` would mean a fault of this program.
+    pub fn to_body(&self) -> Result<String, Failure> {
+        serde_json::to_string(&Envelope { v: VERSION, message: self })
+            .map_err(|e| Failure::new(FailureKind::BadRequest, format!("cannot write a people message: {e}")))
+    }
+
+    /// Reads a message body.
+    ///
+    /// # Errors
+    /// `BadRequest` when it is not a message of a known kind and version. The body is not repeated: it holds personal data.
+    pub fn from_body(body: &str) -> Result<Self, Failure> {
+        let bad = |why: String| Failure::new(FailureKind::BadRequest, format!("not a people message: {why}"));
+        let envelope: Envelope<serde_json::Value> = serde_json::from_str(body).map_err(|e| bad(place(&e)))?;
+        if envelope.v != VERSION {
+            return Err(bad(format!("version {} is not known, only {VERSION}", envelope.v)));
+        }
+        serde_json::from_value(envelope.message).map_err(|e| bad(place(&e)))
+    }
+}
+
+/// Where and in which way JSON is wrong, without the values that the full text may repeat.
+fn place(error: &serde_json::Error) -> String {
+    format!("{:?} error at line {} column {}", error.classify(), error.line(), error.column())
+}

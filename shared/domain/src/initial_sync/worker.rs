@@ -1,0 +1,74 @@
+//! Handles one message of the people queues, and leaves a receipt once its effect is durable. Handling a message twice, late or beside
+//! newer data does no harm: observations carry their time, and receipts are sets.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::message::{BatchId, IdsBatch, PeopleMessage, RowsBatch};
+use super::run::Receipts;
+use crate::people::{MarketoId, Observation, Observed, Person, Seen, Status, WriteCounts, apply, apply_opportunities};
+use crate::ports::PeoplePorts;
+use crate::{Failure, lead_fields, opportunities, settings};
+
+/// Stores what a message holds or asks for. `again` tells that it was delivered before, so that its rows may be there already.
+///
+/// # Errors
+/// The first failure; the message is to be delivered again.
+pub async fn handle(ports: &PeoplePorts, message: PeopleMessage, again: bool) -> Result<WriteCounts, Failure> {
+    match message {
+        PeopleMessage::Rows(rows) => store_rows(ports, rows, again).await,
+        PeopleMessage::Reads(ids) => read_people(ports, ids).await,
+        PeopleMessage::Roles(ids) => read_roles(ports, ids).await,
+    }
+}
+
+async fn store_rows(ports: &PeoplePorts, rows: RowsBatch, again: bool) -> Result<WriteCounts, Failure> {
+    let ids: Vec<MarketoId> = rows.people.iter().map(|p| p.id).collect();
+    let mut seen: Vec<Seen> =
+        rows.people.into_iter().map(|person| seen(person.id, Observation::Read(person), rows.as_of)).collect();
+    seen.extend(rows.unqualified.into_iter().map(|id| self::seen(id, Observation::NotQualified, rows.as_of)));
+    let counts = apply(&*ports.people, seen, rows.fresh && !again).await?;
+    // The roles follow by a message of their own, so that Marketo's call limit does not hold up the people.
+    let roles = PeopleMessage::Roles(IdsBatch { batch: rows.batch.clone(), ids });
+    ports.reads.send(vec![roles.to_body()?]).await?;
+    receipt(ports, &rows.batch, Receipts::Rows).await?;
+    Ok(counts)
+}
+
+async fn read_people(ports: &PeoplePorts, batch: IdsBatch) -> Result<WriteCounts, Failure> {
+    let settings = settings::load(&*ports.state).await?.people()?;
+    let plan = lead_fields::plan(ports, &settings).await?;
+    let as_of = ports.marketo.now();
+    let records = ports.marketo.people_by_ids(&batch.ids, plan.names()).await?;
+    let people: Vec<Person> = records.into_iter().map(|r| plan.person(r)).collect();
+    let qualifying: Vec<MarketoId> = people.iter().filter(|p| p.qualifies).map(|p| p.id).collect();
+    let mut opportunities = opportunities::read(ports, &qualifying, &BTreeMap::new()).await?;
+    let seen = people
+        .into_iter()
+        .map(|person| Seen {
+            opportunity: opportunities.remove(&person.id),
+            ..seen(person.id, Observation::Read(person), as_of)
+        })
+        .collect();
+    let counts = apply(&*ports.people, seen, false).await?;
+    receipt(ports, &batch.batch, Receipts::Reads).await?;
+    Ok(counts)
+}
+
+async fn read_roles(ports: &PeoplePorts, batch: IdsBatch) -> Result<WriteCounts, Failure> {
+    let rows = ports.people.get(&batch.ids).await?;
+    let active: Vec<MarketoId> = rows.iter().filter(|r| r.status == Status::Active).map(|r| r.id).collect();
+    let read = opportunities::read(ports, &active, &BTreeMap::new()).await?;
+    let counts = apply_opportunities(&*ports.people, read.into_iter().collect()).await?;
+    receipt(ports, &batch.batch, Receipts::Roles).await?;
+    Ok(counts)
+}
+
+fn seen(id: MarketoId, what: Observation, as_of: Timestamp) -> Seen {
+    Seen { person: Observed { id, as_of, changed_at: None, older_data_may_follow: false, what }, opportunity: None }
+}
+
+async fn receipt(ports: &PeoplePorts, batch: &BatchId, kind: Receipts) -> Result<(), Failure> {
+    ports.state.add_receipt(&kind.group(&batch.run, &batch.part), batch.number).await
+}

@@ -1,0 +1,142 @@
+//! A document that one holder at a time may change: lease, fencing token and state in one item, so that taking the lease, moving the
+//! state and giving the lease back are two writes, and a holder who was replaced can change nothing any more.
+//!
+//! The document's version is the fencing token: each save is conditional on it. A paused holder wakes up with an old version, and its
+//! save is refused. Knows nothing of what the state means.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::{Clock, SyncState};
+use crate::{Failure, FailureKind};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Leased<T> {
+    /// Shape of this document; raised when it changes in a way that older programs would misread.
+    layout: u32,
+    holder: Option<String>,
+    /// Until when the holder may be trusted to be alive.
+    held_until: Timestamp,
+    state: T,
+}
+
+const LAYOUT: u32 = 1;
+
+/// A lease taken, with the state it guards.
+pub struct Lease<'a, T> {
+    store: &'a dyn SyncState,
+    clock: &'a dyn Clock,
+    key: &'static str,
+    holder: String,
+    life: Duration,
+    version: u64,
+    /// The state; changes are kept by [`Lease::commit`] and [`Lease::release`].
+    pub state: T,
+}
+
+/// Reads the state without taking the lease.
+///
+/// # Errors
+/// `Unavailable`, `CorruptState`.
+pub async fn peek<T: DeserializeOwned>(store: &dyn SyncState, key: &str) -> Result<Option<T>, Failure> {
+    Ok(load::<T>(store, key).await?.map(|(leased, _)| leased.state))
+}
+
+/// Takes the lease; `None` when somebody else holds it.
+///
+/// # Errors
+/// `Unavailable`, `CorruptState`.
+pub async fn take<'a, T>(
+    store: &'a dyn SyncState,
+    clock: &'a dyn Clock,
+    key: &'static str,
+    holder: &str,
+    life: Duration,
+) -> Result<Option<Lease<'a, T>>, Failure>
+where
+    T: Serialize + DeserializeOwned + Default,
+{
+    let (state, seen) = match load::<T>(store, key).await? {
+        Some((leased, _)) if leased.holder.is_some() && leased.held_until > clock.now() => return Ok(None),
+        Some((leased, version)) => (leased.state, Some(version)),
+        None => (T::default(), None),
+    };
+    let mut lease = Lease { store, clock, key, holder: holder.to_owned(), life, version: 0, state };
+    match lease.save(seen, true).await {
+        Ok(()) => Ok(Some(lease)),
+        Err(failure) if failure.kind == FailureKind::Conflict => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Ends any lease on the document. Only for a caller who knows that no holder is alive, such as the program that alone owns the store.
+///
+/// # Errors
+/// `Unavailable`, `CorruptState`.
+pub async fn break_lease(store: &dyn SyncState, key: &str) -> Result<(), Failure> {
+    let Some((mut leased, version)) = load::<serde_json::Value>(store, key).await? else { return Ok(()) };
+    if leased.holder.take().is_none() {
+        return Ok(());
+    }
+    store.save(key, &to_value(&leased)?, Some(version)).await.map(drop)
+}
+
+impl<T: Serialize> Lease<'_, T> {
+    /// Saves the state and prolongs the lease.
+    ///
+    /// # Errors
+    /// `Conflict` when the lease was lost; everything decided under it must be left alone.
+    pub async fn commit(&mut self) -> Result<(), Failure> {
+        self.save(Some(self.version), true).await
+    }
+
+    /// Saves the state and gives the lease back.
+    ///
+    /// # Errors
+    /// As for [`Self::commit`].
+    pub async fn release(mut self) -> Result<(), Failure> {
+        self.save(Some(self.version), false).await
+    }
+
+    async fn save(&mut self, seen: Option<u64>, hold: bool) -> Result<(), Failure> {
+        let now = self.clock.now();
+        let life = SignedDuration::try_from(self.life).unwrap_or(SignedDuration::from_mins(5));
+        let leased = Leased {
+            layout: LAYOUT,
+            holder: hold.then(|| self.holder.clone()),
+            held_until: now.checked_add(life).unwrap_or(now),
+            state: &self.state,
+        };
+        self.version = self.store.save(self.key, &to_value(&leased)?, seen).await?;
+        Ok(())
+    }
+}
+
+async fn load<T: DeserializeOwned>(store: &dyn SyncState, key: &str) -> Result<Option<(Leased<T>, u64)>, Failure> {
+    let Some(document) = store.load(key).await? else { return Ok(None) };
+    let leased: Leased<T> = serde_json::from_value(document.value).map_err(|_| {
+        Failure::new(
+            FailureKind::CorruptState,
+            format!("the stored document `{key}` is not in a form this program writes"),
+        )
+    })?;
+    if leased.layout != LAYOUT {
+        return Err(Failure::new(
+            FailureKind::CorruptState,
+            format!(
+                "the stored document `{key}` has layout {}, and this program knows {LAYOUT}; use the program that wrote it",
+                leased.layout
+            ),
+        ));
+    }
+    Ok(Some((leased, document.version)))
+}
+
+fn to_value<T: Serialize>(value: &T) -> Result<serde_json::Value, Failure> {
+    serde_json::to_value(value)
+        .map_err(|e| Failure::new(FailureKind::CorruptState, format!("cannot write the document: {e}")))
+}

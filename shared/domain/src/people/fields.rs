@@ -1,0 +1,121 @@
+//! Which Marketo fields are asked for, and how a record of them becomes a person. The only place where qualification is decided.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::person::{Field, Fields, Person};
+use super::salesforce_id::to_18_characters;
+use crate::ports::Record;
+use crate::settings::{DEFAULT_OWNER_FIELDS, PeopleSettings};
+use crate::{Failure, FailureKind};
+
+/// Salesforce ids with this prefix name a queue, not a user.
+const QUEUE_PREFIX: &str = "00G";
+
+/// The fields to ask Marketo for, fixed from the settings and from what describe confirmed. An unconfirmed name would make Marketo
+/// refuse the whole request (code 1006), so only confirmed ones are here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldPlan {
+    /// REST names in the order asked; the first is `id`.
+    names: Vec<String>,
+    owners: Vec<String>,
+    extras: Vec<String>,
+    include_queue_owners: bool,
+}
+
+impl FieldPlan {
+    /// Plans for these settings.
+    ///
+    /// # Errors
+    /// `BadSetting` when Marketo has no Salesforce id field or none of the owner fields, or does not know a field that an admin named.
+    pub fn new(settings: &PeopleSettings, confirmed: &[String]) -> Result<Self, Failure> {
+        let confirmed: BTreeSet<&str> = confirmed.iter().map(String::as_str).collect();
+        let unknown: Vec<String> = unknown_names(settings, &confirmed);
+        if !unknown.is_empty() {
+            return Err(Failure::new(FailureKind::BadSetting, unknown.join("; ")));
+        }
+        let known = |name: &&str| confirmed.contains(*name);
+        if ![Field::SfdcLeadId, Field::SfdcContactId].iter().any(|f| known(&f.rest_name())) {
+            return Err(Failure::new(
+                FailureKind::BadSetting,
+                "this Marketo subscription has neither of the fields sfdcLeadId and sfdcContactId, so nobody can qualify; \
+                 connect Marketo to Salesforce first",
+            ));
+        }
+        let owners: Vec<String> =
+            settings.owner_fields.iter().filter(|n| confirmed.contains(n.as_str())).cloned().collect();
+        if owners.is_empty() {
+            return Err(Failure::new(
+                FailureKind::BadSetting,
+                format!(
+                    "Marketo knows none of the owner fields {}; set people.ownerFields to the REST name of the field that holds the owner",
+                    settings.owner_fields.join(", ")
+                ),
+            ));
+        }
+        let extras: Vec<String> = settings.extra_fields.clone();
+        let mut names = vec!["id".to_owned()];
+        let texts = Field::ALL.iter().map(|f| f.rest_name()).filter(known).map(str::to_owned);
+        for name in texts.chain(owners.iter().cloned()).chain(extras.iter().cloned()) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Ok(Self { names, owners, extras, include_queue_owners: settings.include_queue_owners })
+    }
+
+    /// REST names to ask for, `id` first; records come back in this order.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// REST names whose changes matter: all but the id.
+    #[must_use]
+    pub fn watched(&self) -> &[String] {
+        &self.names[1..]
+    }
+
+    /// The person that a record tells of.
+    #[must_use]
+    pub fn person(&self, record: Record) -> Person {
+        let id = record.id;
+        let mut values: BTreeMap<&str, Option<String>> =
+            self.names.iter().map(String::as_str).zip(record.values).collect();
+        let owned = self.has_owner(|name| values.get(name).and_then(Option::as_deref));
+        let extra =
+            self.extras.iter().filter_map(|name| Some((name.clone(), values.get(name.as_str())?.clone()?))).collect();
+        let mut fields = Fields::default();
+        for field in Field::ALL {
+            let value = values.remove(field.rest_name()).flatten();
+            let value = if field.is_salesforce_id() { value.map(|id| to_18_characters(id.trim())) } else { value };
+            fields.set(field, value);
+        }
+        let in_salesforce = [Field::SfdcLeadId, Field::SfdcContactId].into_iter().any(|f| fields.get(f).is_some());
+        Person { id, fields, extra, qualifies: owned && in_salesforce }
+    }
+
+    /// The first owner field that is not empty decides; a queue counts only where the settings say so.
+    fn has_owner<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> bool {
+        self.owners
+            .iter()
+            .find_map(|name| value(name).map(str::trim).filter(|v| !v.is_empty()))
+            .is_some_and(|owner| self.include_queue_owners || !owner.starts_with(QUEUE_PREFIX))
+    }
+}
+
+/// One sentence for each name in the settings that Marketo does not know. The default owner fields may be absent: a subscription has
+/// one or the other.
+fn unknown_names(settings: &PeopleSettings, confirmed: &BTreeSet<&str>) -> Vec<String> {
+    let owners = settings.owner_fields.iter().filter(|n| !DEFAULT_OWNER_FIELDS.contains(&n.as_str()));
+    let named = owners
+        .map(|n| ("people.ownerFields", n))
+        .chain(settings.extra_fields.iter().map(|n| ("people.extraFields", n)));
+    named
+        .filter(|(_, name)| !confirmed.contains(name.as_str()))
+        .map(|(key, name)| {
+            format!("setting {key} names the field `{name}`, which Marketo does not know; use its REST API name or remove it from {key}")
+        })
+        .collect()
+}

@@ -1,0 +1,214 @@
+//! A synced person and the row that keeps it. Knows nothing of how a row is stored.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A person's id in Marketo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MarketoId(pub i64);
+
+impl fmt::Display for MarketoId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The synced text fields. With the Marketo id and the opportunity they are the thirteen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each variant is the field it names")]
+pub enum Field {
+    FirstName,
+    LastName,
+    Email,
+    Phone,
+    Company,
+    Title,
+    Source,
+    LinkedInUrl,
+    SfdcLeadId,
+    SfdcContactId,
+    SfdcAccountId,
+}
+
+impl Field {
+    /// All of them, in the order of tables and dumps.
+    pub const ALL: [Self; 11] = [
+        Self::FirstName,
+        Self::LastName,
+        Self::Email,
+        Self::Phone,
+        Self::Company,
+        Self::Title,
+        Self::Source,
+        Self::LinkedInUrl,
+        Self::SfdcLeadId,
+        Self::SfdcContactId,
+        Self::SfdcAccountId,
+    ];
+
+    /// Our name of the field, in tables and dumps.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FirstName => "firstName",
+            Self::LastName => "lastName",
+            Self::Email => "email",
+            Self::Phone => "phone",
+            Self::Company => "company",
+            Self::Title => "title",
+            Self::Source => "source",
+            Self::LinkedInUrl => "linkedInUrl",
+            Self::SfdcLeadId => "sfdcLeadId",
+            Self::SfdcContactId => "sfdcContactId",
+            Self::SfdcAccountId => "sfdcAccountId",
+        }
+    }
+
+    /// Marketo's REST name of the field.
+    #[must_use]
+    pub fn rest_name(self) -> &'static str {
+        match self {
+            Self::Source => "leadSource",
+            Self::LinkedInUrl => "linkedInProfileURL",
+            other => other.name(),
+        }
+    }
+
+    /// Whether the field holds a Salesforce id.
+    #[must_use]
+    pub fn is_salesforce_id(self) -> bool {
+        matches!(self, Self::SfdcLeadId | Self::SfdcContactId | Self::SfdcAccountId)
+    }
+}
+
+/// The values of the synced text fields; `None` = empty in Marketo.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fields([Option<String>; Field::ALL.len()]);
+
+impl Fields {
+    /// The value of one field.
+    #[must_use]
+    pub fn get(&self, field: Field) -> Option<&str> {
+        self.0[field as usize].as_deref()
+    }
+
+    /// Sets the value of one field.
+    pub fn set(&mut self, field: Field, value: Option<String>) {
+        self.0[field as usize] = value;
+    }
+
+    /// Keeps the Salesforce ids alone, for people whose other data must go.
+    #[must_use]
+    pub fn ids_only(&self) -> Self {
+        let mut kept = Self::default();
+        for field in Field::ALL.into_iter().filter(|f| f.is_salesforce_id()) {
+            kept.set(field, self.get(field).map(str::to_owned));
+        }
+        kept
+    }
+}
+
+impl FromIterator<(Field, String)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (Field, String)>>(values: I) -> Self {
+        let mut fields = Self::default();
+        for (field, value) in values {
+            fields.set(field, Some(value));
+        }
+        fields
+    }
+}
+
+/// Written as a map from our field names to values, empty ones left out.
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Field::ALL.iter().filter_map(|f| Some((f.name(), self.get(*f)?))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut values = BTreeMap::<String, String>::deserialize(deserializer)?;
+        let mut fields = Self::default();
+        for field in Field::ALL {
+            fields.set(field, values.remove(field.name()));
+        }
+        Ok(fields)
+    }
+}
+
+/// A person as observed in Marketo, Salesforce ids already 18 characters long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Marketo id.
+    pub id: MarketoId,
+    /// The text fields.
+    pub fields: Fields,
+    /// Extra fields of the settings, by REST name; empty values left out.
+    pub extra: BTreeMap<String, String>,
+    /// Whether the person is to be synced now.
+    pub qualifies: bool,
+}
+
+/// Where a stored person stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Status {
+    /// Qualifies now.
+    Active,
+    /// Was stored, then lost its owner or its Salesforce record.
+    Unqualified,
+    /// Deleted in Marketo.
+    Deleted,
+    /// Merged into another person in Marketo.
+    Merged,
+}
+
+impl Status {
+    /// The status as written in tables and dumps.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Unqualified => "unqualified",
+            Self::Deleted => "deleted",
+            Self::Merged => "merged",
+        }
+    }
+}
+
+/// A row of the people table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonRow {
+    /// Marketo id, the key.
+    pub id: MarketoId,
+    /// Where the person stands.
+    pub status: Status,
+    /// The text fields; only the Salesforce ids once deleted or merged.
+    pub fields: Fields,
+    /// Extra fields of the settings.
+    pub extra: BTreeMap<String, String>,
+    /// Salesforce opportunity id, 18 characters.
+    pub opportunity: Option<String>,
+    /// When the opportunity roles were asked for; `None` = not yet.
+    pub opportunity_as_of: Option<Timestamp>,
+    /// The survivor, when merged.
+    pub merged_into: Option<MarketoId>,
+    /// The instant, by Marketo's clock, before the answer that this row comes from was asked for.
+    pub as_of: Timestamp,
+    /// The row only remembers that this person did *not* qualify at `as_of`, so that older data still on its way cannot bring it in.
+    /// Such a row is no synced person: it is not counted, dumped or looked up.
+    pub shadow: bool,
+    /// Revision, counted up by the store with each write.
+    pub rev: u64,
+}
+
+/// An email address as the index holds it: trimmed, lower case; `None` where nothing is left.
+#[must_use]
+pub fn normalised_email(email: &str) -> Option<String> {
+    let trimmed = email.trim();
+    (!trimmed.is_empty()).then(|| trimmed.to_lowercase())
+}

@@ -1,0 +1,34 @@
+//! What the rules need from the outside world, each as a narrow trait with its errors and limits said.
+//!
+//! Adapters live in `marketo` (one vendor), `store` (DynamoDB, SQS and memory) and `runtime` (clock, chance, spool).
+
+mod marketo;
+mod store;
+mod world;
+
+pub use marketo::*;
+pub use store::*;
+pub use world::*;
+
+use std::sync::Arc;
+
+/// Everything the people flow touches, wired once at cold start.
+#[derive(Clone)]
+pub struct PeoplePorts {
+    /// Marketo.
+    pub marketo: Arc<dyn Marketo>,
+    /// The people table.
+    pub people: Arc<dyn PeopleTable>,
+    /// Cursors, leases, runs, receipts, budget, settings.
+    pub state: Arc<dyn SyncState>,
+    /// Queue `people-batches`: rows to store.
+    pub batches: Arc<dyn Queue>,
+    /// Queue `people-reads`: ids to be read from Marketo.
+    pub reads: Arc<dyn Queue>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub chance: Arc<dyn Chance>,
+    /// Disk space for one export file.
+    pub spools: Arc<dyn Spools>,
+}

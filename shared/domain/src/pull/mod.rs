@@ -1,0 +1,183 @@
+//! The incremental pull: what changed, was created, deleted, merged or changed hands since the cursor, written before the cursor moves.
+//!
+//! Changes are hints only: each person named is read again in full. One holder at a time, by a lease whose document also holds the
+//! cursor, so that a holder who was replaced cannot move it. Knows nothing of exports, but asks whether an initial sync is running.
+
+mod streams;
+mod write;
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::initial_sync;
+use crate::lease::{self, Lease};
+use crate::people::WriteCounts;
+use crate::ports::{PagingToken, PeoplePorts};
+use crate::settings::PeopleSettings;
+use crate::status::Problem;
+use crate::{Failure, lead_fields, settings};
+
+/// Key of the document with the lease, the cursor and the state of this flow.
+pub const KEY: &str = "incremental-pull";
+
+/// Longest time a holder works without a sign of life.
+const LEASE_LIFE: Duration = Duration::from_secs(5 * 60);
+/// Marketo keeps deletions for 14 days; an outage that comes near it needs a full reconcile.
+const MAX_OUTAGE: SignedDuration = SignedDuration::from_hours(13 * 24);
+/// Most passes of one pull; with the pages of a pass this bounds one run of the function.
+const MAX_PASSES: usize = 200;
+
+/// State of the incremental pull.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PullState {
+    /// Where to go on; `None` before the first initial sync.
+    pub cursor: Option<Cursor>,
+    /// When changes were last caught up with, on Marketo's clock.
+    pub caught_up_at: Option<Timestamp>,
+    /// When the overlap was last read.
+    pub overlap_read_at: Option<Timestamp>,
+    /// The last pull's problem, until one ends well.
+    pub problem: Option<Problem>,
+    /// What all pulls wrote together.
+    pub writes: WriteCounts,
+}
+
+/// Positions in the three streams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cursor {
+    /// Field changes and new people.
+    pub changes: PagingToken,
+    /// Merges, owners, partitions, opportunities.
+    pub activities: PagingToken,
+    /// Deletions.
+    pub deletions: PagingToken,
+    /// Everything that was visible at this time, on Marketo's clock, has been read.
+    pub read_to: Timestamp,
+}
+
+/// Whether to read the overlap again: activities may become visible late, behind a cursor that has gone on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overlap {
+    /// When half the overlap has passed since the last time.
+    WhenDue,
+    /// Now.
+    Always,
+}
+
+/// What a pull did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pulled {
+    /// Rows.
+    pub writes: WriteCounts,
+    /// People read again.
+    pub read: u64,
+    /// Whether everything visible was read; else the next pull goes on.
+    pub caught_up: bool,
+    /// Whether somebody else was pulling, so that nothing was done.
+    pub held: bool,
+}
+
+/// Reads and writes until caught up, or until `deadline`.
+///
+/// # Errors
+/// The first failure; the cursor then stands where the last whole pass ended, and the problem is kept for the status.
+pub async fn pull(ports: &PeoplePorts, overlap: Overlap, deadline: Option<Timestamp>) -> Result<Pulled, Failure> {
+    let holder = format!("pull-{:016x}", ports.chance.next_u64());
+    let taken = lease::take::<PullState>(&*ports.state, &*ports.clock, KEY, &holder, LEASE_LIFE).await?;
+    let Some(mut lease) = taken else { return Ok(Pulled { held: true, ..Pulled::default() }) };
+    let outcome = passes(ports, &mut lease, overlap, deadline).await;
+    lease.state.problem = outcome.as_ref().err().map(|failure| Problem::new(failure, ports.clock.now()));
+    let released = lease.release().await;
+    let pulled = outcome?;
+    released.map(|()| pulled)
+}
+
+/// Makes the cursor if there is none, so that an initial sync begins with it. Gives whether there is one now.
+///
+/// # Errors
+/// As for [`pull`].
+pub async fn ensure_cursor(ports: &PeoplePorts) -> Result<bool, Failure> {
+    let stored: Option<PullState> = lease::peek(&*ports.state, KEY).await?;
+    if stored.is_some_and(|s| s.cursor.is_some()) {
+        return Ok(true);
+    }
+    let holder = format!("start-{:016x}", ports.chance.next_u64());
+    let taken = lease::take::<PullState>(&*ports.state, &*ports.clock, KEY, &holder, LEASE_LIFE).await?;
+    let Some(mut lease) = taken else { return Ok(false) };
+    let made = match lease.state.cursor {
+        Some(_) => Ok(()),
+        None => first_cursor(ports).await.map(|cursor| lease.state.cursor = Some(cursor)),
+    };
+    lease.release().await?;
+    made.map(|()| true)
+}
+
+async fn first_cursor(ports: &PeoplePorts) -> Result<Cursor, Failure> {
+    let read_to = ports.marketo.now();
+    let token = ports.marketo.paging_token(read_to).await?;
+    Ok(Cursor { changes: token.clone(), activities: token.clone(), deletions: token, read_to })
+}
+
+async fn passes(
+    ports: &PeoplePorts,
+    lease: &mut Lease<'_, PullState>,
+    overlap: Overlap,
+    deadline: Option<Timestamp>,
+) -> Result<Pulled, Failure> {
+    let mut pulled = Pulled::default();
+    let Some(mut cursor) = lease.state.cursor.clone() else {
+        pulled.caught_up = true;
+        return Ok(pulled);
+    };
+    let settings = settings::load(&*ports.state).await?.people()?;
+    let plan = lead_fields::plan(ports, &settings).await?;
+    if ports.marketo.now().duration_since(cursor.read_to) > MAX_OUTAGE {
+        initial_sync::request(ports, true).await?;
+    }
+    let older_data_may_follow = initial_sync::is_running(ports).await?;
+    let started = ports.marketo.now();
+    let with_overlap = overlap == Overlap::Always || overlap_is_due(&lease.state, &settings, started);
+    if with_overlap {
+        let since =
+            cursor.read_to.checked_sub(SignedDuration::from_mins(settings.overlap_minutes)).unwrap_or(cursor.read_to);
+        let token = ports.marketo.paging_token(since).await?;
+        cursor =
+            Cursor { changes: token.clone(), activities: token.clone(), deletions: token, read_to: cursor.read_to };
+    }
+    for pass in 0..MAX_PASSES {
+        if pass > 0 {
+            if deadline.is_some_and(|at| ports.clock.now() >= at) {
+                return Ok(pulled);
+            }
+            lease.commit().await?;
+        }
+        let asked = ports.marketo.now();
+        let changes = streams::read(ports, &mut cursor, plan.watched()).await?;
+        let more = changes.more;
+        let (writes, read) = write::write(ports, &plan, changes, older_data_may_follow).await?;
+        pulled.writes += writes;
+        pulled.read += read;
+        lease.state.writes += writes;
+        if !more {
+            cursor.read_to = asked;
+            lease.state.cursor = Some(cursor);
+            lease.state.caught_up_at = Some(asked);
+            if with_overlap {
+                lease.state.overlap_read_at = Some(started);
+            }
+            pulled.caught_up = true;
+            return Ok(pulled);
+        }
+        lease.state.cursor = Some(cursor.clone());
+    }
+    Ok(pulled)
+}
+
+fn overlap_is_due(state: &PullState, settings: &PeopleSettings, now: Timestamp) -> bool {
+    let rhythm = SignedDuration::from_mins(settings.overlap_minutes) / 2;
+    state.overlap_read_at.is_none_or(|at| now.duration_since(at) >= rhythm)
+}
