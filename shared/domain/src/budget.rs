@@ -233,6 +233,15 @@ impl CallBudget for SharedBudget {
     }
 }
 
+/// Until when nobody may call, where the day's calls are gone.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn parked_until(state: &dyn SyncState) -> Result<Option<Timestamp>, Failure> {
+    let taken = state.load(KEY).await?.and_then(|d| serde_json::from_value::<Taken>(d.value).ok());
+    Ok(taken.and_then(|t| t.parked_until))
+}
+
 fn daily_calls_gone(until: Timestamp) -> Failure {
     Failure::new(
         FailureKind::DailyCalls,

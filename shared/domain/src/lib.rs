@@ -4,6 +4,7 @@
 //! simulated clock and a seed, and replays exactly.
 
 pub mod budget;
+pub mod explain;
 pub mod failure;
 pub mod initial_sync;
 pub mod lead_fields;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::people::{MarketoId, SeenOpportunity, chosen_opportunity};
-use crate::ports::{OpportunityRole, PeoplePorts};
+use crate::ports::{OpportunityRole, PeoplePorts, SyncState};
 use crate::{Failure, FailureKind};
 
 /// Key of the document that remembers a refusal.
@@ -32,7 +32,8 @@ pub async fn read(
     ids: &[MarketoId],
     changed: &BTreeMap<MarketoId, Timestamp>,
 ) -> Result<BTreeMap<MarketoId, SeenOpportunity>, Failure> {
-    let refused = refusal(ports).await?.is_some_and(|r| ports.clock.now().duration_since(r.at) < ASK_AGAIN_AFTER);
+    let refused =
+        refusal(&*ports.state).await?.is_some_and(|r| ports.clock.now().duration_since(r.at) < ASK_AGAIN_AFTER);
     if ids.is_empty() || refused {
         return Ok(BTreeMap::new());
     }
@@ -62,8 +63,8 @@ pub async fn read(
 ///
 /// # Errors
 /// `Unavailable`, `CorruptState`.
-pub async fn refusal(ports: &PeoplePorts) -> Result<Option<Refusal>, Failure> {
-    let Some(document) = ports.state.load(KEY).await? else { return Ok(None) };
+pub async fn refusal(state: &dyn SyncState) -> Result<Option<Refusal>, Failure> {
+    let Some(document) = state.load(KEY).await? else { return Ok(None) };
     serde_json::from_value(document.value).map(Some).map_err(|_| {
         Failure::new(
             FailureKind::CorruptState,

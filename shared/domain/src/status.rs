@@ -1,8 +1,14 @@
-//! stub
+//! What an admin sees of each flow: its state, how far it is, what went wrong and what to do. Reads documents and receipts; calls nobody.
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Advice, Failure, FailureKind};
+use crate::initial_sync::coordinator::receipts_of;
+use crate::initial_sync::{self, Batches, InitialSync, PartState, Receipts, Run};
+use crate::people::WriteCounts;
+use crate::ports::SyncState;
+use crate::pull::{self, PullState};
+use crate::{Advice, Failure, FailureKind, lease, opportunities};
 
 /// A flow's last problem, as an admin reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +38,185 @@ impl Problem {
             code: failure.code.clone(),
             at,
             until: failure.until,
-            needs_operator: failure.advice() == Advice::Halt,
+            needs_operator: matches!(failure.advice(), Advice::Halt | Advice::Reject),
         }
+    }
+}
+
+/// In which state a flow is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FlowState {
+    /// Never begun.
+    NotStarted,
+    /// At work.
+    Running,
+    /// At work, but the last try failed; the next may succeed.
+    Retrying,
+    /// A limit is used up; goes on when it resets.
+    WaitingForReset,
+    /// An operator has to change something.
+    NeedsOperator,
+    /// Nothing left to do.
+    Done,
+}
+
+/// State of the whole people flow.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The initial sync.
+    pub initial_sync: InitialSyncStatus,
+    /// The incremental pull.
+    pub incremental_pull: PullStatus,
+    /// Why opportunities are not read, where Marketo refuses them.
+    pub opportunities_refused: Option<String>,
+}
+
+/// State of the initial sync.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InitialSyncStatus {
+    /// State.
+    pub state: FlowState,
+    /// When a run last ended well.
+    pub last_success: Option<Timestamp>,
+    /// How far the run under way is.
+    pub progress: Option<Progress>,
+    /// The last problem.
+    pub problem: Option<Problem>,
+    /// Things to know about the way taken.
+    pub notices: Vec<String>,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Exports finished by Marketo and cut into batches.
+    pub exports_done: usize,
+    /// All exports.
+    pub exports: usize,
+    /// Qualifying people stored, as far as receipts tell.
+    pub processed: u64,
+    /// Qualifying people found so far.
+    pub total: u64,
+    /// Readings of opportunity roles done.
+    pub roles_done: u32,
+    /// Readings of opportunity roles to do.
+    pub roles: u32,
+    /// Seconds since the run began.
+    pub seconds: f64,
+    /// People a second.
+    pub rate: f64,
+    /// Seconds until the people found so far are stored.
+    pub eta_seconds: Option<f64>,
+}
+
+/// State of the incremental pull.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PullStatus {
+    /// State.
+    pub state: FlowState,
+    /// When changes were last caught up with.
+    pub last_success: Option<Timestamp>,
+    /// Seconds by which the cursor is behind Marketo's clock.
+    pub cursor_lag_seconds: Option<i64>,
+    /// What all pulls wrote together.
+    pub writes: WriteCounts,
+    /// The last problem.
+    pub problem: Option<Problem>,
+}
+
+/// Reads the state of the people flow.
+///
+/// # Errors
+/// `Unavailable`, `CorruptState`.
+pub async fn status(state: &dyn SyncState, now: Timestamp) -> Result<Status, Failure> {
+    let initial: InitialSync = lease::peek(state, initial_sync::KEY).await?.unwrap_or_default();
+    let pull: PullState = lease::peek(state, pull::KEY).await?.unwrap_or_default();
+    let progress = match &initial.run {
+        Some(run) => Some(progress(state, now, run).await?),
+        None => None,
+    };
+    let resting = if initial.completed.is_some() { FlowState::Done } else { FlowState::NotStarted };
+    let initial_state =
+        flow_state(initial.problem.as_ref(), if initial.run.is_some() { FlowState::Running } else { resting });
+    let resting = if pull.cursor.is_some() { FlowState::Running } else { FlowState::NotStarted };
+    Ok(Status {
+        initial_sync: InitialSyncStatus {
+            state: initial_state,
+            last_success: initial.completed.map(|c| c.ended_at),
+            progress,
+            problem: initial.problem,
+            notices: initial.notices,
+        },
+        incremental_pull: PullStatus {
+            state: flow_state(pull.problem.as_ref(), resting),
+            last_success: pull.caught_up_at,
+            cursor_lag_seconds: pull.cursor.map(|c| now.duration_since(c.read_to).as_secs().max(0)),
+            writes: pull.writes,
+            problem: pull.problem,
+        },
+        opportunities_refused: opportunities::refusal(state).await?.map(|r| r.message),
+    })
+}
+
+/// How far a run is.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn progress(state: &dyn SyncState, now: Timestamp, run: &Run) -> Result<Progress, Failure> {
+    let mut sum = Progress {
+        exports_done: 0,
+        exports: run.parts.len(),
+        processed: 0,
+        total: 0,
+        roles_done: 0,
+        roles: 0,
+        seconds: now.duration_since(run.started_at).as_secs_f64().max(0.001),
+        rate: 0.0,
+        eta_seconds: None,
+    };
+    for (index, part) in run.parts.iter().enumerate() {
+        let label = run.label(index);
+        match &part.state {
+            PartState::Stored { batches } => {
+                sum.exports_done += 1;
+                sum.total += batches.qualifying;
+                sum.processed += batches.qualifying;
+                sum.roles += batches.rows;
+                sum.roles_done += batches.rows;
+            }
+            PartState::Cut { batches, .. } => {
+                sum.exports_done += 1;
+                sum.total += batches.qualifying;
+                sum.roles += batches.rows;
+                let roles = state.receipts(&Receipts::Roles.group(&run.id, &label), batches.rows).await?;
+                sum.roles_done += u32::try_from(roles.len()).unwrap_or(u32::MAX);
+                let all = receipts_of(state, &run.id, &label, *batches).await?;
+                sum.processed += stored_people(*batches, all.saturating_sub(u32::try_from(roles.len()).unwrap_or(0)));
+            }
+            _ => {}
+        }
+    }
+    sum.rate = sum.processed as f64 / sum.seconds;
+    let left = sum.total.saturating_sub(sum.processed) as f64;
+    sum.eta_seconds = (sum.rate > 0.0).then(|| left / sum.rate);
+    Ok(sum)
+}
+
+fn stored_people(batches: Batches, receipts: u32) -> u64 {
+    let all = u64::from(batches.rows) + u64::from(batches.reads);
+    if all == 0 { batches.qualifying } else { batches.qualifying * u64::from(receipts).min(all) / all }
+}
+
+fn flow_state(problem: Option<&Problem>, without: FlowState) -> FlowState {
+    match problem {
+        None => without,
+        Some(problem) if problem.until.is_some() => FlowState::WaitingForReset,
+        Some(problem) if problem.needs_operator => FlowState::NeedsOperator,
+        Some(_) => FlowState::Retrying,
     }
 }

@@ -9,10 +9,10 @@ use super::cut::{Cutter, Done};
 use super::run::{Batches, CompletedRun, InitialSync, Job, KEY, Part, PartSource, PartState, Receipts, Run};
 use super::{fetch, requested, start, sweep};
 use crate::lease::{self, Lease};
-use crate::ports::{ExportFilter, ExportStatus, PeoplePorts};
+use crate::ports::{ExportFilter, ExportStatus, PeoplePorts, SyncState};
 use crate::settings::PeopleSettings;
 use crate::status::Problem;
-use crate::{Failure, FailureKind, lead_fields, settings};
+use crate::{Failure, FailureKind, budget, lead_fields, settings};
 
 /// Longest time without a save: the download of one file.
 const LEASE_LIFE: Duration = Duration::from_secs(15 * 60);
@@ -103,19 +103,8 @@ async fn begin_where_wanted(
     settings: &PeopleSettings,
 ) -> Result<(), Failure> {
     let (request, _) = requested(ports).await?;
-    let asked = request.number > lease.state.request_taken_up;
-    let scope = settings.scope();
-    let first = lease.state.run.is_none() && lease.state.completed.is_none() && settings.auto_start;
-    let outdated = match (&lease.state.run, &lease.state.completed) {
-        (Some(run), _) => run.scope != scope,
-        (None, Some(done)) => done.scope != scope,
-        (None, None) => false,
-    };
-    if !asked && !first && !outdated {
-        return Ok(());
-    }
-    let sweep = asked && request.sweep;
-    let run = start::start(ports, settings, sweep).await?;
+    let Some(wanted) = lease.state.wanted(request, settings) else { return Ok(()) };
+    let run = start::start(ports, settings, wanted.sweep).await?;
     tracing::info!(run.id = run.id, run.parts = run.parts.len(), "initial sync {} begins", run.id);
     if let Some(replaced) = lease.state.run.replace(run) {
         cancel_jobs(ports, &replaced).await;
@@ -314,13 +303,16 @@ async fn count_receipts(ports: &PeoplePorts, run: &mut Run) -> Result<(), Failur
         let label = run.label(index);
         let PartState::Cut { batches, quiet, .. } = &run.parts[index].state else { continue };
         let (batches, quiet) = (*batches, *quiet);
-        let count = receipts_of(ports, &run.id, &label, batches).await?;
+        let count = receipts_of(&*ports.state, &run.id, &label, batches).await?;
         let now = ports.clock.now();
         let part = &mut run.parts[index];
         if count == 2 * batches.rows + batches.reads {
             part.state = PartState::Stored { batches };
         } else if let Some((since, _)) = quiet.filter(|(_, then)| *then == count) {
-            if now.duration_since(since) > QUIET {
+            // While nobody may call Marketo, batches wait and are not lost.
+            let parked = budget::parked_until(&*ports.state).await?.is_some_and(|until| now < until);
+            let part = &mut run.parts[index];
+            if now.duration_since(since) > QUIET && !parked {
                 tracing::warn!(run.id = run.id, run.part = index, "batches got lost, cutting part {index} again");
                 cut_again(part);
             }
@@ -332,13 +324,18 @@ async fn count_receipts(ports: &PeoplePorts, run: &mut Run) -> Result<(), Failur
 }
 
 /// Receipts of a part that have come in, of all three kinds.
-pub(crate) async fn receipts_of(ports: &PeoplePorts, run: &str, label: &str, batches: Batches) -> Result<u32, Failure> {
+pub(crate) async fn receipts_of(
+    state: &dyn SyncState,
+    run: &str,
+    label: &str,
+    batches: Batches,
+) -> Result<u32, Failure> {
     let mut count = 0;
     for (kind, end) in
         [(Receipts::Rows, batches.rows), (Receipts::Roles, batches.rows), (Receipts::Reads, batches.reads)]
     {
         if end > 0 {
-            let receipts = ports.state.receipts(&kind.group(run, label), end).await?;
+            let receipts = state.receipts(&kind.group(run, label), end).await?;
             count += u32::try_from(receipts.len()).unwrap_or(u32::MAX);
         }
     }

@@ -94,3 +94,47 @@ impl PeopleMessage {
 fn place(error: &serde_json::Error) -> String {
     format!("{:?} error at line {} column {}", error.classify(), error.line(), error.column())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::people::Fields;
+
+    #[test]
+    fn a_message_survives_the_queue() {
+        let batch = BatchId { run: "r".into(), part: "0.0".into(), number: 3 };
+        let person = Person {
+            id: MarketoId(5),
+            fields: Fields::default(),
+            extra: [("a".into(), "\"\n".into())].into(),
+            qualifies: true,
+        };
+        for message in [
+            PeopleMessage::Rows(RowsBatch {
+                batch: batch.clone(),
+                as_of: Timestamp::UNIX_EPOCH,
+                fresh: true,
+                people: vec![person],
+                unqualified: vec![MarketoId(6)],
+            }),
+            PeopleMessage::Reads(IdsBatch { batch: batch.clone(), ids: vec![MarketoId(1)] }),
+            PeopleMessage::Roles(IdsBatch { batch, ids: vec![] }),
+        ] {
+            assert_eq!(PeopleMessage::from_body(&message.to_body().unwrap()), Ok(message));
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused_without_repeating_it() {
+        for body in [
+            "",
+            "canary@example.com",
+            r#"{"v":2,"kind":"roles"}"#,
+            r#"{"v":1,"kind":"canary@example.com"}"#,
+            r#"{"v":1}"#,
+        ] {
+            let text = PeopleMessage::from_body(body).unwrap_err().to_string();
+            assert!(text.contains("not a people message") && !text.contains("canary"), "{text}");
+        }
+    }
+}

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::lease;
 use crate::ports::PeoplePorts;
-use crate::{Failure, FailureKind};
+use crate::{Failure, FailureKind, settings};
 
 /// Key of the document by which others ask for a new run.
 const REQUEST_KEY: &str = "initial-sync-request";
@@ -86,4 +86,15 @@ pub async fn peek(ports: &PeoplePorts) -> Result<InitialSync, Failure> {
 /// `Unavailable`, `CorruptState`.
 pub async fn is_running(ports: &PeoplePorts) -> Result<bool, Failure> {
     Ok(peek(ports).await?.run.is_some())
+}
+
+/// Whether the coordinator has work: a run under way, or one that has to begin.
+///
+/// # Errors
+/// `Unavailable`, `CorruptState`.
+pub async fn is_wanted(ports: &PeoplePorts) -> Result<bool, Failure> {
+    let state = peek(ports).await?;
+    let settings = settings::load(&*ports.state).await?.people()?;
+    let (request, _) = requested(ports).await?;
+    Ok(state.run.is_some() || state.wanted(request, &settings).is_some())
 }

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Request;
 use crate::people::{FieldPlan, MarketoId};
 use crate::ports::{ExportFile, ExportFilter, ExportId};
-use crate::settings::Scope;
+use crate::settings::{PeopleSettings, Scope};
 use crate::status::Problem;
 
 /// Key of the document with the lease and the state of this flow.
@@ -25,6 +26,28 @@ pub struct InitialSync {
     pub problem: Option<Problem>,
     /// Things an admin should know about the way taken.
     pub notices: Vec<String>,
+}
+
+/// A new run is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whether it is to look for people who no longer exist.
+    pub sweep: bool,
+}
+
+impl InitialSync {
+    /// Whether a new run has to begin: somebody asked, none was ever made, or the last one was made for other settings.
+    #[must_use]
+    pub fn wanted(&self, request: Request, settings: &PeopleSettings) -> Option<Wanted> {
+        let asked = request.number > self.request_taken_up;
+        let scope = settings.scope();
+        let due = match (&self.run, &self.completed) {
+            (Some(run), _) => run.scope != scope,
+            (None, Some(done)) => done.scope != scope,
+            (None, None) => settings.auto_start,
+        };
+        (asked || due).then_some(Wanted { sweep: asked && request.sweep })
+    }
 }
 
 /// One run over all people.

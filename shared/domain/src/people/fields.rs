@@ -119,3 +119,81 @@ fn unknown_names(settings: &PeopleSettings, confirmed: &BTreeSet<&str>) -> Vec<S
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::people::MarketoId;
+    use crate::settings::Settings;
+
+    fn settings() -> PeopleSettings {
+        Settings::default().people().unwrap()
+    }
+
+    fn all_fields() -> Vec<String> {
+        Field::ALL
+            .iter()
+            .map(|f| f.rest_name())
+            .chain(DEFAULT_OWNER_FIELDS)
+            .chain(["id", "score"])
+            .map(str::to_owned)
+            .collect()
+    }
+
+    fn qualifies(plan: &FieldPlan, values: &[(&str, &str)]) -> bool {
+        let value = |name: &String| values.iter().find(|(n, _)| n == name).map(|(_, v)| (*v).to_owned());
+        plan.person(Record { id: MarketoId(1), values: plan.names().iter().map(value).collect() }).qualifies
+    }
+
+    #[test]
+    fn an_owner_and_a_salesforce_record_qualify() {
+        let plan = FieldPlan::new(&settings(), &all_fields()).unwrap();
+        let (lead, contact) = (("sfdcLeadId", "00QA00000000001AAA"), ("sfdcContactId", "003A00000000001AAA"));
+        let (user, queue, sales) =
+            (("sfdcLeadOwnerId", "005A"), ("sfdcLeadOwnerId", "00GA"), ("externalSalesPersonId", "s1"));
+        for (values, expected) in [
+            (vec![lead, user], true),
+            (vec![contact, sales], true),
+            (vec![contact], false),
+            (vec![user, sales], false),
+            (vec![lead, queue], false),
+            // The first owner field that is not empty decides.
+            (vec![lead, queue, sales], false),
+            (vec![lead, ("sfdcLeadOwnerId", " "), sales], true),
+        ] {
+            assert_eq!(qualifies(&plan, &values), expected, "{values:?}");
+        }
+        let with_queues =
+            FieldPlan::new(&PeopleSettings { include_queue_owners: true, ..settings() }, &all_fields()).unwrap();
+        assert!(qualifies(&with_queues, &[lead, queue]));
+    }
+
+    #[test]
+    fn only_confirmed_fields_are_asked_for() {
+        let confirmed: Vec<String> = ["id", "email", "sfdcLeadId", "sfdcLeadOwnerId"].map(str::to_owned).to_vec();
+        let plan = FieldPlan::new(&settings(), &confirmed).unwrap();
+        assert_eq!(plan.names(), ["id", "email", "sfdcLeadId", "sfdcLeadOwnerId"]);
+    }
+
+    #[test]
+    fn what_marketo_lacks_is_named_with_the_setting() {
+        let refused = |settings: PeopleSettings, confirmed: &[String]| {
+            FieldPlan::new(&settings, confirmed).unwrap_err().to_string()
+        };
+        let extra = refused(PeopleSettings { extra_fields: vec!["shoeSize".into()], ..settings() }, &all_fields());
+        assert!(extra.contains("people.extraFields") && extra.contains("shoeSize"), "{extra}");
+        let owner = refused(PeopleSettings { owner_fields: vec!["boss".into()], ..settings() }, &all_fields());
+        assert!(owner.contains("people.ownerFields") && owner.contains("boss"), "{owner}");
+        let unconnected: Vec<String> = all_fields().into_iter().filter(|f| !f.starts_with("sfdc")).collect();
+        assert!(refused(settings(), &unconnected).contains("connect Marketo to Salesforce"));
+    }
+
+    #[test]
+    fn extra_fields_are_kept_by_name() {
+        let plan = FieldPlan::new(&PeopleSettings { extra_fields: vec!["score".into()], ..settings() }, &all_fields())
+            .unwrap();
+        let values = plan.names().iter().map(|n| (n == "score").then(|| "7".to_owned())).collect();
+        let person = plan.person(Record { id: MarketoId(1), values });
+        assert_eq!(person.extra, BTreeMap::from([("score".to_owned(), "7".to_owned())]));
+    }
+}

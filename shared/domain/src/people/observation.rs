@@ -175,3 +175,7 @@ fn forget_values(row: &mut PersonRow) {
     row.extra.clear();
     row.opportunity = None;
 }
+
+#[cfg(test)]
+#[path = "observation_tests.rs"]
+mod tests;

@@ -24,7 +24,7 @@ mod tests {
     #[test]
     fn extends_15_and_leaves_the_rest() {
         assert_eq!(to_18_characters("001A0000006Vm9r"), "001A0000006Vm9rIAC");
-        assert_eq!(to_18_characters("0035e000001AAAA"), "0035e000001AAAAAA2");
+        assert_eq!(to_18_characters("0035e000001AAAA"), "0035e000001AAAAAA4");
         for kept in ["", "001A0000006Vm9rIAC", "not an id", "001A0000006Vm9"] {
             assert_eq!(to_18_characters(kept), kept);
         }

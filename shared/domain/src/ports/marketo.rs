@@ -71,6 +71,12 @@ pub trait MarketoPeople: Send + Sync {
     /// `UnknownField` when a field is not known.
     async fn people_by_ids(&self, ids: &[MarketoId], fields: &[String]) -> Result<Vec<Record>, Failure>;
 
+    /// Ids of all people with this email address; duplicates are legal in Marketo.
+    ///
+    /// # Errors
+    /// Any [`Failure`].
+    async fn ids_by_email(&self, email: &str) -> Result<Vec<MarketoId>, Failure>;
+
     /// All opportunity roles of these people (at most [`MAX_IDS_PER_CALL`]), every page.
     ///
     /// # Errors

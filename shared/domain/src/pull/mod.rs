@@ -17,7 +17,7 @@ use crate::people::WriteCounts;
 use crate::ports::{PagingToken, PeoplePorts};
 use crate::settings::PeopleSettings;
 use crate::status::Problem;
-use crate::{Failure, lead_fields, settings};
+use crate::{Failure, FailureKind, lead_fields, settings};
 
 /// Key of the document with the lease, the cursor and the state of this flow.
 pub const KEY: &str = "incremental-pull";
@@ -66,6 +66,8 @@ pub enum Overlap {
     WhenDue,
     /// Now.
     Always,
+    /// Not: the caller has read it already, or began after the cursor was made.
+    No,
 }
 
 /// What a pull did.
@@ -122,6 +124,13 @@ async fn first_cursor(ports: &PeoplePorts) -> Result<Cursor, Failure> {
     Ok(Cursor { changes: token.clone(), activities: token.clone(), deletions: token, read_to })
 }
 
+/// The same cursor, with positions made anew from its time, some minutes earlier.
+async fn cursor_before(ports: &PeoplePorts, cursor: &Cursor, minutes: i64) -> Result<Cursor, Failure> {
+    let since = cursor.read_to.checked_sub(SignedDuration::from_mins(minutes)).unwrap_or(cursor.read_to);
+    let token = ports.marketo.paging_token(since).await?;
+    Ok(Cursor { changes: token.clone(), activities: token.clone(), deletions: token, read_to: cursor.read_to })
+}
+
 async fn passes(
     ports: &PeoplePorts,
     lease: &mut Lease<'_, PullState>,
@@ -140,13 +149,14 @@ async fn passes(
     }
     let older_data_may_follow = initial_sync::is_running(ports).await?;
     let started = ports.marketo.now();
-    let with_overlap = overlap == Overlap::Always || overlap_is_due(&lease.state, &settings, started);
+    let with_overlap = match overlap {
+        Overlap::Always => true,
+        Overlap::WhenDue => overlap_is_due(&lease.state, &settings, started),
+        Overlap::No => false,
+    };
+    let mut tokens_are_new = with_overlap;
     if with_overlap {
-        let since =
-            cursor.read_to.checked_sub(SignedDuration::from_mins(settings.overlap_minutes)).unwrap_or(cursor.read_to);
-        let token = ports.marketo.paging_token(since).await?;
-        cursor =
-            Cursor { changes: token.clone(), activities: token.clone(), deletions: token, read_to: cursor.read_to };
+        cursor = cursor_before(ports, &cursor, settings.overlap_minutes).await?;
     }
     for pass in 0..MAX_PASSES {
         if pass > 0 {
@@ -156,7 +166,19 @@ async fn passes(
             lease.commit().await?;
         }
         let asked = ports.marketo.now();
-        let changes = streams::read(ports, &mut cursor, plan.watched()).await?;
+        let changes = match streams::read(ports, &mut cursor, plan.watched()).await {
+            // Marketo does not say how long it honours a position; the time kept beside it makes a new one.
+            Err(failure) if failure.kind == FailureKind::BadRequest && !tokens_are_new => {
+                cursor = cursor_before(ports, &cursor, settings.overlap_minutes).await?;
+                tokens_are_new = true;
+                continue;
+            }
+            Err(failure) if failure.kind == FailureKind::UnknownField => {
+                lead_fields::forget(ports).await?;
+                return Err(failure);
+            }
+            other => other?,
+        };
         let more = changes.more;
         let (writes, read) = write::write(ports, &plan, changes, older_data_may_follow).await?;
         pulled.writes += writes;

@@ -1,0 +1,99 @@
+//! The command line. Names and flags are a contract: more may be added, none may change.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Keeps Marketo, Actions and Salesforce in step.
+#[derive(Debug, Parser)]
+#[command(name = "actions-sync", version, arg_required_else_help = true)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The whole story on embedded parts: initial sync, changes, and a table of expected against stored.
+    Demo {
+        /// People in the simulated Marketo.
+        #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=20_000_000))]
+        people: u64,
+        /// Seed of the simulated world.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Write the figures to this file.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Sync people: an initial sync where there was none, then changes until caught up.
+    Sync {
+        /// Folder that keeps the tables; without it everything is in memory.
+        #[arg(long, value_name = "DIR")]
+        state: Option<PathBuf>,
+        /// Write the people table to this file, one JSON object a line.
+        #[arg(long, value_name = "FILE")]
+        dump: Option<PathBuf>,
+        /// Write the figures to this file.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+        /// Make a new initial sync over what is stored.
+        #[arg(long)]
+        full: bool,
+    },
+    /// Show each flow: state, last success, lag, progress, problem.
+    Status {
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+        /// Write the status to this file as JSON.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Compare counts, ids and values with Marketo; exit 1 if anything has drifted.
+    Verify {
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+        /// Write what was found to this file as JSON.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Tell why a person is or is not synced.
+    Explain {
+        /// Marketo id or email address.
+        #[arg(value_name = "MARKETO_ID|EMAIL")]
+        person: String,
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+    },
+    /// Read or change settings.
+    Settings {
+        #[command(subcommand)]
+        action: SettingsAction,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum SettingsAction {
+    /// Print one setting, or all.
+    Get {
+        /// The setting; all when left out.
+        key: Option<String>,
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+    },
+    /// Change one setting.
+    Set {
+        /// The setting.
+        key: String,
+        /// Its new value; empty text is allowed where the setting may be empty.
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+    },
+}

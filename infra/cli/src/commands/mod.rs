@@ -1,0 +1,39 @@
+//! One file per command. Each builds what it needs, calls use cases, and prints.
+
+mod demo;
+mod explain;
+mod settings;
+mod status;
+mod sync;
+mod verify;
+
+use std::path::Path;
+
+use crate::args::{Args, Command, SettingsAction};
+use crate::embedded::Embedded;
+use crate::environment::Environment;
+use crate::failure::CommandFailure;
+use crate::state_dir::StateDir;
+
+/// Runs the command named.
+pub async fn run(args: Args) -> Result<(), CommandFailure> {
+    match args.command {
+        Command::Demo { people, seed, json } => demo::run(people, seed, json.as_deref()).await,
+        Command::Sync { state, dump, json, full } => {
+            sync::run(state.as_deref(), dump.as_deref(), json.as_deref(), full).await
+        }
+        Command::Status { state, json } => status::run(&state, json.as_deref()).await,
+        Command::Verify { state, json } => verify::run(&state, json.as_deref()).await,
+        Command::Explain { person, state } => explain::run(&state, &person).await,
+        Command::Settings { action: SettingsAction::Get { key, state } } => settings::get(&state, key.as_deref()).await,
+        Command::Settings { action: SettingsAction::Set { key, value, state } } => {
+            settings::set(&state, &key, &value).await
+        }
+    }
+}
+
+/// The collection over an existing state folder.
+async fn open(state: &Path) -> Result<Embedded, CommandFailure> {
+    let state = StateDir::open(state)?;
+    Embedded::start(Environment::from_process().await?, Some(state)).await
+}

@@ -1,0 +1,148 @@
+//! The whole collection in one process: DynamoDB embedded, queues in memory, and the ports of each function over them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use domain::budget::Purpose;
+use domain::initial_sync::{self, coordinator};
+use domain::ports::{PeoplePorts, SyncState};
+use domain::{lease, pull};
+use dynoxide::Database;
+use marketo::{ClientStats, MarketoClient};
+use runtime::wiring::{PeopleParts, people_ports};
+use runtime::{SystemChance, SystemClock};
+use store::{DynamoState, MemoryQueue, Tables};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::environment::Environment;
+use crate::failure::CommandFailure;
+use crate::state_dir::StateDir;
+
+/// Longest handling of a batch: its calls wait for the budget and are retried.
+const VISIBILITY: Duration = Duration::from_secs(10 * 60);
+/// Deliveries before a batch counts as one that cannot be stored.
+const MAX_DELIVERIES: u32 = 8;
+
+/// DynamoDB embedded in this process, over a state folder or in memory.
+pub struct LocalTables {
+    pub state: Arc<dyn SyncState>,
+    pub clock: SystemClock,
+    dynamodb: aws_sdk_dynamodb::Client,
+    names: Tables,
+    dir: Option<StateDir>,
+    server: JoinHandle<()>,
+}
+
+impl LocalTables {
+    /// Starts it, and makes the tables where they are not there yet.
+    pub async fn open(dir: Option<StateDir>) -> Result<Self, CommandFailure> {
+        let database = match &dir {
+            Some(dir) => open_file(&dir.database())?,
+            None => Database::memory()
+                .map_err(|e| CommandFailure::Wrong(format!("cannot start the embedded DynamoDB: {e}")))?,
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let dynamodb = client(&format!("http://{}", listener.local_addr()?));
+        let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
+        let names = Tables::with_prefix("");
+        store::create_tables(&dynamodb, &names).await?;
+        let state = Arc::new(DynamoState::new(dynamodb.clone(), &names.sync_state, Arc::new(SystemClock)));
+        Ok(Self { state, clock: SystemClock, dynamodb, names, dir, server })
+    }
+}
+
+impl Drop for LocalTables {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// The collection, running.
+pub struct Embedded {
+    /// Ports of the initial sync's functions.
+    pub initial: PeoplePorts,
+    /// Ports of the pull, and of what an operator asks for.
+    pub changes: PeoplePorts,
+    pub batches: Arc<MemoryQueue>,
+    pub reads: Arc<MemoryQueue>,
+    pub environment: Environment,
+    clients: [Arc<MarketoClient>; 2],
+    _tables: LocalTables,
+}
+
+impl Embedded {
+    /// Starts over a state folder, or in memory.
+    pub async fn start(environment: Environment, dir: Option<StateDir>) -> Result<Self, CommandFailure> {
+        if let Some(dir) = &dir {
+            dir.claim(&environment.subscription())?;
+        }
+        let tables = LocalTables::open(dir).await?;
+        let (batches, reads) = (queue("people-batches"), queue("people-reads"));
+        let parts = PeopleParts {
+            dynamodb: tables.dynamodb.clone(),
+            tables: tables.names.clone(),
+            batches: batches.clone(),
+            reads: reads.clone(),
+            marketo: environment.marketo.clone(),
+            daily_calls: environment.daily_calls,
+        };
+        let (initial, first) = people_ports(parts.clone(), Purpose::InitialSync)?;
+        let (changes, second) = people_ports(parts, Purpose::Changes)?;
+        let embedded =
+            Self { initial, changes, batches, reads, environment, clients: [first, second], _tables: tables };
+        embedded.recover().await?;
+        Ok(embedded)
+    }
+
+    /// This process alone owns the tables, so whoever held a lease is gone, and what was in the queues with it.
+    async fn recover(&self) -> Result<(), CommandFailure> {
+        for key in [initial_sync::KEY, pull::KEY] {
+            lease::break_lease(&*self.initial.state, key).await?;
+        }
+        coordinator::queues_were_lost(&self.initial).await?;
+        Ok(())
+    }
+
+    /// What both clients did.
+    pub fn client_stats(&self) -> ClientStats {
+        let mut sum = ClientStats::default();
+        for stats in self.clients.iter().map(|c| c.stats()) {
+            sum.calls += stats.calls;
+            sum.export_bytes += stats.export_bytes;
+            for (endpoint, calls) in stats.by_endpoint {
+                *sum.by_endpoint.entry(endpoint).or_default() += calls;
+            }
+        }
+        sum
+    }
+}
+
+fn queue(name: &str) -> Arc<MemoryQueue> {
+    let make = |name: String| MemoryQueue::new(name, VISIBILITY, Arc::new(SystemClock), Arc::new(SystemChance));
+    let dead_letters = Arc::new(make(format!("{name}-dead-letters")));
+    Arc::new(make(name.to_owned()).with_dead_letters(MAX_DELIVERIES, dead_letters))
+}
+
+fn open_file(path: &Path) -> Result<Database, CommandFailure> {
+    let damaged = |e: &dyn std::fmt::Display| {
+        CommandFailure::Wrong(format!(
+            "the tables in {} cannot be opened ({e}); restore the folder from a backup, or name a new folder for a new initial sync",
+            path.display()
+        ))
+    };
+    let name = path.to_str().ok_or_else(|| CommandFailure::Usage(format!("{} is not a UTF-8 path", path.display())))?;
+    Database::new(name).map_err(|e| damaged(&e))
+}
+
+fn client(endpoint: &str) -> aws_sdk_dynamodb::Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
+        .endpoint_url(endpoint)
+        .build();
+    aws_sdk_dynamodb::Client::from_conf(config)
+}

@@ -1,0 +1,86 @@
+//! Shows how far the initial sync is: a bar with rate and ETA on a terminal, else one plain line every few seconds.
+
+use std::io::{IsTerminal, stderr};
+use std::time::Duration;
+
+use domain::Failure;
+use domain::initial_sync;
+use domain::ports::PeoplePorts;
+use domain::status::{self, Progress};
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
+use tokio::time::Instant;
+
+/// Between plain lines.
+const PLAIN_EVERY: Duration = Duration::from_secs(3);
+
+/// A progress display on standard error.
+pub struct ProgressLine {
+    bar: Option<ProgressBar>,
+    printed: Option<Instant>,
+}
+
+impl ProgressLine {
+    /// Starts without showing anything yet: most runs have no initial sync.
+    pub fn start() -> Self {
+        Self { bar: stderr().is_terminal().then(ProgressBar::no_length), printed: None }
+    }
+
+    /// Shows the state of the run under way.
+    pub async fn show(&mut self, ports: &PeoplePorts) -> Result<(), Failure> {
+        let due = self.bar.is_some() || self.printed.is_none_or(|at| at.elapsed() >= PLAIN_EVERY);
+        if !due {
+            return Ok(());
+        }
+        let Some(run) = initial_sync::peek(ports).await?.run else { return Ok(()) };
+        let progress = status::progress(&*ports.state, ports.marketo.now(), &run).await?;
+        match &self.bar {
+            Some(bar) => show_bar(bar, &progress),
+            None => eprintln!("initial sync: {}", words(&progress)),
+        }
+        self.printed = Some(Instant::now());
+        Ok(())
+    }
+
+    /// Ends the display.
+    pub fn done(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn show_bar(bar: &ProgressBar, progress: &Progress) {
+    if bar.length().is_none()
+        && let Ok(style) = ProgressStyle::with_template("{spinner} initial sync [{bar:30}] {msg}")
+    {
+        bar.set_style(style);
+    }
+    bar.set_length(progress.total.max(1));
+    bar.set_position(progress.processed);
+    bar.set_message(words(progress));
+    bar.tick();
+}
+
+fn words(progress: &Progress) -> String {
+    if progress.exports_done == 0 {
+        return format!(
+            "waiting for Marketo's export ({} to come, {:.0} s so far)",
+            progress.exports, progress.seconds
+        );
+    }
+    let left = progress
+        .eta_seconds
+        .map_or_else(String::new, |s| format!(", {} left", HumanDuration(Duration::from_secs_f64(s))));
+    let roles = match progress.roles_done < progress.roles {
+        true => format!("; opportunities {} of {} readings", progress.roles_done, progress.roles),
+        false => String::new(),
+    };
+    format!(
+        "{} of {} people, {}/s{left}; exports {} of {}{roles}",
+        HumanCount(progress.processed),
+        HumanCount(progress.total),
+        HumanCount(progress.rate as u64),
+        progress.exports_done,
+        progress.exports,
+    )
+}

@@ -1,0 +1,26 @@
+//! A stateful Marketo Engage over real HTTP, for tests and demonstrations: people, activity streams, bulk extract,
+//! custom activities, limits and programmable faults. It must not know any client; what it does, it does from Marketo's
+//! own documented behaviour.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may stop where it stands"))]
+
+mod clock;
+mod config;
+mod export;
+mod faults;
+mod http;
+mod limits;
+mod service;
+mod simulator;
+mod stats;
+mod subscription;
+mod tokens;
+mod world;
+
+pub use config::{ClockMode, Config, ExportConfig, Limits, StreamConfig};
+pub use faults::{Fault, FaultAction};
+pub use simulator::{Simulator, World};
+pub use stats::Stats;
+pub use world::changes::{ChangeSet, Changed};
+pub use world::people::FIRST_ID;
+pub use world::truth::{ExpectedPerson, Truth};

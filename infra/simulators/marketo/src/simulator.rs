@@ -1,0 +1,177 @@
+//! Starting and stopping the simulator, and the handle by which tests move its world.
+//! Must not know routes or people.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, Limits};
+use crate::faults::Fault;
+use crate::http;
+use crate::service::Service;
+use crate::stats::Stats;
+use crate::world::changes::{ChangeSet, Changed};
+use crate::world::fields;
+use crate::world::state::When;
+use crate::world::truth::Truth;
+
+/// How often jobs are moved on when nobody asks.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A running simulator. Dropping it stops the server.
+pub struct Simulator {
+    address: SocketAddr,
+    world: World,
+    stop: Option<oneshot::Sender<()>>,
+    ticker: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Binds the loopback address and serves on the current tokio runtime.
+    ///
+    /// # Errors
+    /// When the port cannot be bound.
+    pub async fn start(config: Config) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await?;
+        let address = listener.local_addr()?;
+        let service = Arc::new(Service::new(config));
+        let router = Router::new().fallback(http::serve).with_state(Arc::clone(&service));
+        let listener = listener.tap_io(|stream| {
+            // Without this, small answers on kept-open connections wait for delayed acknowledgements.
+            let _ = stream.set_nodelay(true);
+        });
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = axum::serve(listener, router).with_graceful_shutdown(async move {
+            let _ = stopped.await;
+        });
+        tokio::spawn(async move {
+            let _ = server.await;
+        });
+        let ticked = Arc::clone(&service);
+        let ticker = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(TICK).await;
+                let ticked = Arc::clone(&ticked);
+                let _ = tokio::task::spawn_blocking(move || ticked.subscription.with_state(|_, _| ())).await;
+            }
+        });
+        Ok(Self { address, world: World(service), stop: Some(stop), ticker })
+    }
+
+    /// `http://127.0.0.1:port`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The address it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The handle by which to move the world.
+    #[must_use]
+    pub fn world(&self) -> World {
+        self.world.clone()
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.ticker.abort();
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+}
+
+/// Moves and inspects the simulated world. Cheap to clone.
+#[derive(Clone)]
+pub struct World(Arc<Service>);
+
+impl World {
+    /// Lets things happen to randomly chosen people.
+    pub fn change(&self, set: &ChangeSet) -> Changed {
+        self.0.subscription.with_state(|state, now_ms| state.change(set, now_ms))
+    }
+
+    /// Deletes one person.
+    pub fn delete(&self, id: i64) {
+        self.0.subscription.with_state(|state, now_ms| state.delete(id, now(now_ms)));
+    }
+
+    /// Merges one person into another.
+    pub fn merge(&self, survivor: i64, loser: i64, reported_deleted: bool) {
+        self.0.subscription.with_state(|state, now_ms| state.merge(survivor, loser, reported_deleted, now(now_ms)));
+    }
+
+    /// Sets one field, by REST name, as the API would; null empties it. An unknown name does nothing.
+    pub fn set_field(&self, id: i64, field: &str, value: serde_json::Value) {
+        if let Some(field) = fields::by_name(field) {
+            self.0.subscription.with_state(|state, now_ms| state.write_field(id, field, value, now(now_ms)));
+        }
+    }
+
+    /// Declares that a sync has completed now.
+    pub fn settle(&self) {
+        self.0.subscription.with_state(|state, _| state.settle());
+    }
+
+    /// The rows that a correct people table must hold now, in ascending order of id.
+    #[must_use]
+    pub fn truth(&self) -> Truth {
+        let view = self.0.subscription.with_state(|state, _| state.view());
+        Truth::new(view, self.0.subscription.config.roles)
+    }
+
+    /// What was asked of the simulator so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.0.stats()
+    }
+
+    /// Begins the statistics anew.
+    pub fn reset_stats(&self) {
+        self.0.reset_stats();
+    }
+
+    /// Replaces all fault rules.
+    pub fn set_faults(&self, faults: Vec<Fault>) {
+        self.0.set_faults(faults);
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.0.subscription.limits()
+    }
+
+    /// Replaces the limits.
+    pub fn set_limits(&self, limits: Limits) {
+        self.0.subscription.set_limits(limits);
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, seconds: i64) {
+        self.0.subscription.clock.advance(seconds);
+        self.0.subscription.with_state(|_, _| ());
+    }
+
+    /// The simulator's time in Unix seconds.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.0.subscription.clock.now()
+    }
+}
+
+fn now(now_ms: i64) -> When {
+    When { at_ms: now_ms, now_ms, visible_ms: now_ms }
+}

@@ -1,0 +1,182 @@
+//! What an error means: the one table from Marketo's codes, HTTP statuses and broken connections to a failure and to whether a repeat
+//! makes sense. Knows no request and sends nothing.
+//!
+//! Texts are our own. Marketo's may quote values of people, so of them only names of fields that were asked for get through, and, for
+//! refused values, the words before the value.
+
+use domain::{Failure, FailureKind};
+use jiff::Timestamp;
+
+use crate::retry::{Again, Trouble};
+use crate::routes::{self, Route};
+use crate::times;
+
+/// Where something went wrong.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spot<'a> {
+    /// The endpoint.
+    pub route: Route,
+    /// Host of the base URL.
+    pub host: &'a str,
+    /// Now, by Marketo's clock.
+    pub now: Timestamp,
+    /// Names of the fields that the request asked for.
+    pub fields: &'a [String],
+}
+
+impl Spot<'_> {
+    /// A failure at this spot.
+    pub fn failure(&self, kind: FailureKind, text: &str) -> Failure {
+        Failure::new(kind, format!("{}: {text}", self.route.name()))
+    }
+
+    /// An answer that cannot be understood; asking again often helps.
+    pub fn bad_answer(&self, text: &str) -> Trouble {
+        Trouble::new(self.failure(FailureKind::BadAnswer, text), Again::Backoff)
+    }
+
+    /// An answer that was understood and makes no sense; asking again would not help at once.
+    pub fn nonsense(&self, text: &str) -> Failure {
+        self.failure(FailureKind::BadAnswer, text)
+    }
+
+    /// The connection broke, or nothing came in time.
+    pub fn lost(&self, text: &str) -> Trouble {
+        Trouble::new(self.failure(FailureKind::Unavailable, text), Again::Backoff)
+    }
+}
+
+/// Whether an error of the enqueue call says that the job is in the queue already, which is what was wanted.
+pub(crate) fn says_already_queued(route: Route, code: &str, message: &str) -> bool {
+    route == routes::EXPORT_ENQUEUE && code == "1029" && message.to_lowercase().contains("already")
+}
+
+/// What an error object of Marketo's means.
+pub(crate) fn vendor_error(spot: Spot<'_>, code: &str, message: &str) -> Trouble {
+    let (kind, again, text) = match code {
+        "1029" => export_limit(message),
+        "610" if spot.route.path == routes::ROLES.path => {
+            (FailureKind::Unsupported, Again::Never, "this subscription does not offer opportunity roles")
+        }
+        _ => rule(code),
+    };
+    let failure = match code {
+        "1006" => spot.failure(kind, &with_detail(text, &named_fields(message, spot.fields))),
+        "1003" => spot.failure(kind, &with_detail(text, &harmless(message))),
+        _ => spot.failure(kind, text),
+    };
+    let failure = if code.is_empty() { failure } else { failure.with_code(short(code)) };
+    let resets = matches!(kind, FailureKind::DailyCalls | FailureKind::DailyExport);
+    let failure = if resets { failure.with_until(times::next_central_midnight(spot.now)) } else { failure };
+    Trouble::new(failure, again)
+}
+
+/// The vendor's error-code page as far as it matters here. 6xx: the whole request was not executed; 7xx: it was and failed; 1xxx: data.
+fn rule(code: &str) -> (FailureKind, Again, &'static str) {
+    use FailureKind as Kind;
+    match code {
+        "601" | "602" => (Kind::Unavailable, Again::NewToken, "Marketo refuses the access tokens that it gives out"),
+        "603" => (
+            Kind::AccessDenied,
+            Again::Never,
+            "access denied: the API user's role lacks the permission, or this machine's address is not on the subscription's list of \
+             allowed addresses (Admin > Users & Roles, Admin > Web Services)",
+        ),
+        "604" => (Kind::Unavailable, Again::Backoff, "Marketo gave the request up because it took too long"),
+        "606" => (Kind::RateLimited, Again::RateWindow, "more than 100 calls in 20 seconds, all integrations together"),
+        "607" => (
+            Kind::DailyCalls,
+            Again::Never,
+            "the day's API calls are used up, all integrations together; they come back at midnight Central Time",
+        ),
+        "608" => (Kind::Unavailable, Again::Backoff, "the API is temporarily unavailable"),
+        "610" => (Kind::NotFound, Again::Never, "Marketo knows no such resource"),
+        "611" => (Kind::Unavailable, Again::Backoff, "Marketo had a system error"),
+        "614" => (Kind::Unavailable, Again::Backoff, "the subscription cannot be reached for the moment"),
+        "615" => (Kind::RateLimited, Again::Busy, "more than 10 calls at once, all integrations together"),
+        "616" | "703" => (Kind::Unsupported, Again::Never, "this subscription does not have this feature"),
+        "713" => (Kind::Unavailable, Again::Backoff, "Marketo had a transient error"),
+        "1003" => (Kind::BadRequest, Again::Never, "Marketo refused a value in the request"),
+        "1006" => (Kind::UnknownField, Again::Never, "a field is not known to this subscription"),
+        "1013" => (Kind::NotFound, Again::Never, "Marketo has no such object"),
+        "1022" => (Kind::Unavailable, Again::Backoff, "the object is in use"),
+        "1035" => (Kind::Unsupported, Again::Never, "this subscription does not offer this export filter"),
+        "500" | "502" | "503" | "504" => (Kind::Unavailable, Again::Backoff, "Marketo had a server error"),
+        _ => (Kind::BadRequest, Again::Never, "Marketo refused the request"),
+    }
+}
+
+/// 1029 has three meanings, told apart by the text alone. The third, "already queued", is dealt with before.
+fn export_limit(message: &str) -> (FailureKind, Again, &'static str) {
+    let message = message.to_lowercase();
+    if message.contains("daily") || (message.contains("quota") && message.contains("exceeded")) {
+        let text = "the day's export megabytes are used up, all integrations together; they come back at midnight Central Time";
+        (FailureKind::DailyExport, Again::Never, text)
+    } else {
+        let text = "the export queue is full: ten jobs wait or run, all integrations together";
+        (FailureKind::ExportQueueFull, Again::Never, text)
+    }
+}
+
+/// What an HTTP status means that came without an error object.
+pub(crate) fn http_status(spot: Spot<'_>, status: u16) -> Trouble {
+    use FailureKind as Kind;
+    let (kind, again, text) = match status {
+        401 => (Kind::Unavailable, Again::NewToken, "Marketo refuses the access tokens that it gives out"),
+        403 => (Kind::AccessDenied, Again::Never, "access denied by the web server or a proxy"),
+        404 if spot.route.path == routes::ROLES.path => {
+            (Kind::Unsupported, Again::Never, "this subscription does not offer opportunity roles")
+        }
+        404 if spot.route.is_bulk() => (Kind::NotFound, Again::Never, "there is no such export job or file"),
+        404 => (Kind::NotFound, Again::Never, "there is nothing at this address; check MARKETO_BASE_URL"),
+        408 => (Kind::Unavailable, Again::Backoff, "Marketo gave the request up because it took too long"),
+        413 => (Kind::BadRequest, Again::Never, "the request is larger than 1 MB"),
+        414 => (Kind::BadRequest, Again::Never, "the address with its parameters is longer than 8 KB"),
+        429 => (Kind::RateLimited, Again::RateWindow, "too many calls"),
+        300..=399 => (Kind::BadSetting, Again::Never, "the address redirects elsewhere; check MARKETO_BASE_URL"),
+        500..=599 => (Kind::Unavailable, Again::Backoff, "Marketo or a gateway had a server error"),
+        _ => (Kind::BadRequest, Again::Never, "the request was refused"),
+    };
+    Trouble::new(spot.failure(kind, text).with_code(status.to_string()), again)
+}
+
+/// What a request that got no whole answer means. The error's own text is dropped: it can hold the address with its parameters.
+pub(crate) fn transport(spot: Spot<'_>, error: &reqwest::Error) -> Trouble {
+    if error.is_connect() {
+        let text = format!("no connection to {}; check MARKETO_BASE_URL and the network", spot.host);
+        return Trouble::new(spot.failure(FailureKind::Unreachable, &text), Again::Backoff);
+    }
+    if error.is_builder() {
+        return Trouble::last(spot.failure(FailureKind::BadRequest, "the request cannot be put together"));
+    }
+    if error.is_timeout() {
+        return spot.lost("no answer in time");
+    }
+    spot.lost("the connection broke off")
+}
+
+/// Which of the fields asked for a message names. Its own words are not passed on.
+fn named_fields(message: &str, fields: &[String]) -> String {
+    let words = message.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'));
+    let named = |field: &&String| words.clone().any(|word| word.eq_ignore_ascii_case(field));
+    fields.iter().filter(named).map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+fn with_detail(text: &str, detail: &str) -> String {
+    if detail.is_empty() { text.to_owned() } else { format!("{text}: {detail}") }
+}
+
+/// The beginning of a vendor's text, up to the first quotation mark, without words that look like addresses, and not longer than is
+/// readable.
+pub(crate) fn harmless(message: &str) -> String {
+    const LONGEST: usize = 160;
+    let front = message.split(['\'', '"', '`', '‘', '’', '“', '”']).next().unwrap_or_default();
+    let words: Vec<&str> =
+        front.split_whitespace().filter(|word| !word.contains('@') && !word.contains("%40")).collect();
+    words.join(" ").chars().filter(|c| !c.is_control()).take(LONGEST).collect()
+}
+
+/// A code as it may stand in a message: vendors' codes are short numbers.
+fn short(code: &str) -> String {
+    code.chars().filter(char::is_ascii_alphanumeric).take(8).collect()
+}

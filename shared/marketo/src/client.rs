@@ -1,0 +1,149 @@
+//! The client: what it holds and how it is put together. What it asks Marketo lies in the modules of the three ports.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::ports::{CallBudget, Chance, Clock};
+use domain::{Failure, FailureKind};
+use reqwest::{Client, ClientBuilder, redirect};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+
+use crate::changes::EmptyPages;
+use crate::clock::MarketoClock;
+use crate::config::{MarketoConfig, TimeLimits};
+use crate::envelope::Expect;
+use crate::identity::Identity;
+use crate::request::Request;
+use crate::routes;
+use crate::stats::{ClientStats, Counters};
+use crate::values;
+
+/// Longest wait for a connection.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// A client of one Marketo subscription. Clones share everything: token, connections, limits, counts.
+///
+/// Implements [`domain::ports::MarketoPeople`], [`domain::ports::MarketoChanges`] and [`domain::ports::MarketoExports`].
+#[derive(Clone)]
+pub struct MarketoClient {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub config: MarketoConfig,
+    pub limits: TimeLimits,
+    pub rest: Client,
+    /// Without compression, which the bulk API does not do, and which would make byte offsets meaningless.
+    pub bulk: Client,
+    pub identity: Identity,
+    pub clock: Arc<dyn Clock>,
+    pub chance: Arc<dyn Chance>,
+    pub budget: Arc<dyn CallBudget>,
+    pub permits: Arc<Semaphore>,
+    pub marketo_clock: Arc<MarketoClock>,
+    pub counters: Arc<Counters>,
+    pub empty_pages: EmptyPages,
+}
+
+#[derive(Deserialize)]
+struct WireUsage {
+    total: Option<u64>,
+}
+
+impl MarketoClient {
+    /// A client with the usual time limits. Makes no call.
+    ///
+    /// # Errors
+    /// `BadSetting` when the client id or secret is empty, or the machine's TLS set-up cannot be used.
+    pub fn new(
+        config: MarketoConfig,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+        budget: Arc<dyn CallBudget>,
+    ) -> Result<Self, Failure> {
+        Self::with_time_limits(config, clock, chance, budget, TimeLimits::default())
+    }
+
+    /// A client with other time limits.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn with_time_limits(
+        config: MarketoConfig,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+        budget: Arc<dyn CallBudget>,
+        limits: TimeLimits,
+    ) -> Result<Self, Failure> {
+        use secrecy::ExposeSecret;
+        if config.client_id.is_empty() || config.client_secret.expose_secret().is_empty() {
+            let text = "MARKETO_CLIENT_ID or MARKETO_CLIENT_SECRET is empty";
+            return Err(Failure::new(FailureKind::BadSetting, text));
+        }
+        let rest = built(http(&config).gzip(true))?;
+        let bulk = built(http(&config).no_gzip())?;
+        let marketo_clock = Arc::new(MarketoClock::new(clock.clone()));
+        let world = (clock.clone(), chance.clone());
+        let identity = Identity::new(rest.clone(), config.clone(), limits.usual, world, marketo_clock.clone());
+        let permits = Arc::new(Semaphore::new(config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
+        let (counters, empty_pages) = (Arc::default(), EmptyPages::default());
+        let inner = Inner {
+            config,
+            limits,
+            rest,
+            bulk,
+            identity,
+            clock,
+            chance,
+            budget,
+            permits,
+            marketo_clock,
+            counters,
+            empty_pages,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What this client and its clones did so far.
+    #[must_use]
+    pub fn stats(&self) -> ClientStats {
+        self.inner.counters.snapshot()
+    }
+
+    /// API calls that the subscription made today, all users together, as Marketo counts them.
+    ///
+    /// # Errors
+    /// Any [`Failure`].
+    pub async fn usage(&self) -> Result<u64, Failure> {
+        let envelope = self.inner.call(&Request::new(routes::USAGE, Expect::Result)).await?;
+        let spot = self.inner.spot(routes::USAGE);
+        let days = values::items::<WireUsage>(spot, envelope.result.unwrap_or_default())?;
+        Ok(days.iter().filter_map(|day| day.total).sum())
+    }
+}
+
+impl fmt::Debug for MarketoClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MarketoClient")
+            .field("base_url", &self.inner.config.base_url.to_string())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Redirects are not followed: the token would go along. A proxy of the environment is of no use for this machine's own addresses.
+fn http(config: &MarketoConfig) -> ClientBuilder {
+    let builder = Client::builder()
+        .user_agent(concat!("actions-sync/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_LIMIT);
+    if config.base_url.is_loopback() { builder.no_proxy() } else { builder }
+}
+
+fn built(builder: ClientBuilder) -> Result<Client, Failure> {
+    builder.build().map_err(|error| {
+        let text = format!("the HTTP client cannot be set up: {}", error.without_url());
+        Failure::new(FailureKind::BadSetting, text)
+    })
+}

@@ -1,0 +1,44 @@
+//! Marketo's clock as its answers show it. Knows nothing of what the time is used for.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use domain::ports::Clock;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::times;
+
+/// Largest difference that is put down to the way of the answer and to the header's whole seconds.
+const TOLERANCE_MS: i64 = 2_000;
+
+/// The local clock plus the offset learned from `Date` headers.
+pub(crate) struct MarketoClock {
+    local: Arc<dyn Clock>,
+    offset_ms: AtomicI64,
+}
+
+impl MarketoClock {
+    pub fn new(local: Arc<dyn Clock>) -> Self {
+        Self { local, offset_ms: AtomicI64::new(0) }
+    }
+
+    /// Now on Marketo's clock. A `Date` header is never later than the moment at which it is read, so this runs ahead of Marketo by
+    /// the tolerance at most.
+    pub fn now(&self) -> Timestamp {
+        let local = self.local.now();
+        let offset = SignedDuration::from_millis(self.offset_ms.load(Ordering::Relaxed));
+        local.checked_add(offset).unwrap_or(local)
+    }
+
+    /// Learns from the `Date` header of an answer that has just come. The offset is kept while it is within the tolerance, so that
+    /// the header's whole seconds do not make this clock step back and forth.
+    pub fn learn(&self, date_header: &str) {
+        let Some(date) = times::parse_http_date(date_header) else { return };
+        let seen = date.as_millisecond().saturating_sub(self.local.now().as_millisecond());
+        let held = self.offset_ms.load(Ordering::Relaxed);
+        if seen.saturating_sub(held).abs() > TOLERANCE_MS {
+            let offset = if seen.abs() <= TOLERANCE_MS { 0 } else { seen };
+            self.offset_ms.store(offset, Ordering::Relaxed);
+        }
+    }
+}

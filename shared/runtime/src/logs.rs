@@ -1,0 +1,34 @@
+//! JSON logs, one object a line. Fields are dotted (`run.id`, `export.id`); ids and counts only, never names, addresses, tokens or bodies.
+
+use std::io::{stderr, stdout};
+
+use tracing_subscriber::EnvFilter;
+
+/// Where lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// Standard output, as Lambda wants it.
+    Stdout,
+    /// Standard error, so that results keep standard output for themselves.
+    Stderr,
+}
+
+/// Starts logging. The level comes from `AWS_LAMBDA_LOG_LEVEL` or `LOG_LEVEL`, else it is `default_level`. A second call does nothing.
+pub fn start(destination: Destination, default_level: &str) {
+    let named = ["AWS_LAMBDA_LOG_LEVEL", "LOG_LEVEL"].iter().find_map(|name| std::env::var(name).ok());
+    let level = named.unwrap_or_else(|| default_level.to_owned()).to_lowercase();
+    // The SDK and HTTP crates log requests, with query strings and items in them, at their lower levels.
+    let filter = EnvFilter::try_new(format!(
+        "warn,domain={level},marketo={level},store={level},runtime={level},actions_sync={level}"
+    ));
+    let builder = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_env_filter(filter.unwrap_or_else(|_| EnvFilter::new("warn")));
+    let _already_started = match destination {
+        Destination::Stdout => builder.with_writer(stdout).try_init(),
+        Destination::Stderr => builder.with_writer(stderr).try_init(),
+    };
+}

@@ -1,0 +1,171 @@
+//! The people table on DynamoDB. Must not decide anything about people: it writes what it is given, where nobody else wrote first.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::people::{MarketoId, PersonRow, normalised_email};
+use domain::ports::{Clock, PeopleTable, PutOutcome, RowWrite};
+use domain::{Failure, FailureKind};
+use futures_util::future::try_join;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::statements::{self, STATEMENTS_PER_CALL};
+use super::{ClockHandle, KEYS_PER_READ, READS_IN_FLIGHT, item, on_table, read_batch};
+use crate::rules::{check_distinct, email_key, stored_row};
+
+/// Statement batches in flight: 200 rows under way, a fifth of a second's worth for one partition.
+const INSERT_CALLS_IN_FLIGHT: usize = 8;
+
+/// Conditional puts in flight.
+const PUTS_IN_FLIGHT: usize = 16;
+
+/// Most pages of people with one email address: an index page holds thousands, so that more than this is a fault.
+const EMAIL_PAGES: usize = 100;
+
+/// The people table on DynamoDB.
+///
+/// - Instants are kept in milliseconds: [`PersonRow::as_of`] and [`PersonRow::opportunity_as_of`] are cut to them on the way in.
+/// - A write whose answer was lost may have happened; its repeat, which the SDK's retries make too, is then a conflict with itself.
+///   The caller reads the row and finds nothing left to write.
+/// - [`PeopleTable::by_email`] goes through an index that follows the table by a moment; what it gives is read from the table itself.
+#[derive(Debug, Clone)]
+pub struct DynamoPeople {
+    client: Client,
+    table: String,
+    clock: ClockHandle,
+}
+
+impl DynamoPeople {
+    /// The table of this name. The client brings credentials, region, endpoint and the SDK's retries; the clock is for pauses.
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
+        Self { client, table: table.into(), clock: ClockHandle(clock) }
+    }
+
+    /// Stores a row where the stored revision is still the one seen.
+    async fn replace(&self, place: usize, row: PersonRow, seen: u64) -> Result<(usize, PutOutcome), Failure> {
+        let item = item::attributes(&row).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("#rev = :seen")
+            .expression_attribute_names("#rev", item::REV)
+            .expression_attribute_values(":seen", AttributeValue::N(seen.to_string()))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok((place, PutOutcome::Stored)),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
+                Ok((place, PutOutcome::Conflict))
+            }
+            Err(error) => Err(on_table("dynamodb:PutItem", &self.table).failure(&error)),
+        }
+    }
+
+    /// Ids that the index has for an address in index form.
+    async fn indexed(&self, key: &str) -> Result<Vec<MarketoId>, Failure> {
+        let call = on_table("dynamodb:Query", &self.table);
+        let mut ids = Vec::new();
+        let mut from = None;
+        for _ in 0..EMAIL_PAGES {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name(item::BY_EMAIL)
+                .key_condition_expression("#email = :email")
+                .expression_attribute_names("#email", item::EMAIL_KEY)
+                .expression_attribute_values(":email", AttributeValue::S(key.to_owned()))
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .map_err(|error| call.failure(&error))?;
+            for found in page.items.iter().flatten() {
+                ids.push(item::id(&self.table, found)?);
+            }
+            from = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if from.is_none() {
+                return Ok(ids);
+            }
+        }
+        Err(Failure::new(
+            FailureKind::CorruptState,
+            format!("one address has more than {EMAIL_PAGES} pages in an index of table `{}`", self.table),
+        ))
+    }
+}
+
+#[async_trait]
+impl PeopleTable for DynamoPeople {
+    async fn get(&self, ids: &[MarketoId]) -> Result<Vec<PersonRow>, Failure> {
+        // BatchGetItem refuses a request that names a key twice.
+        let ids: Vec<MarketoId> = ids.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
+        let reads: Vec<_> = ids
+            .chunks(KEYS_PER_READ)
+            .map(|chunk| chunk.iter().copied().map(item::key).collect())
+            .map(|keys| read_batch(&self.client, &*self.clock.0, &self.table, keys))
+            .collect();
+        let items: Vec<_> = stream::iter(reads).buffered(READS_IN_FLIGHT).try_collect().await?;
+        items.into_iter().flatten().map(|found| item::row(&self.table, found)).collect()
+    }
+
+    async fn put(&self, writes: Vec<RowWrite>) -> Result<Vec<PutOutcome>, Failure> {
+        check_distinct(&writes)?;
+        let mut outcomes = vec![PutOutcome::Conflict; writes.len()];
+        let mut fresh = Vec::new();
+        let mut replacing = Vec::new();
+        for (place, write) in writes.into_iter().enumerate() {
+            match write.seen {
+                None => fresh.push((place, stored_row(write))),
+                Some(seen) => replacing.push(self.replace(place, stored_row(write), seen)),
+            }
+        }
+        let mut inserting = Vec::with_capacity(fresh.len().div_ceil(STATEMENTS_PER_CALL));
+        let mut rows = fresh.into_iter().peekable();
+        while rows.peek().is_some() {
+            let batch = rows.by_ref().take(STATEMENTS_PER_CALL).collect();
+            inserting.push(statements::insert(&self.client, &*self.clock.0, &self.table, batch));
+        }
+        let (inserted, replaced) = try_join(
+            stream::iter(inserting).buffer_unordered(INSERT_CALLS_IN_FLIGHT).try_collect::<Vec<_>>(),
+            stream::iter(replacing).buffer_unordered(PUTS_IN_FLIGHT).try_collect::<Vec<_>>(),
+        )
+        .await?;
+        for (place, outcome) in inserted.into_iter().flatten().chain(replaced) {
+            outcomes[place] = outcome;
+        }
+        Ok(outcomes)
+    }
+
+    async fn scan(&self, from: Option<MarketoId>) -> Result<(Vec<PersonRow>, Option<MarketoId>), Failure> {
+        let page = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .set_exclusive_start_key(from.map(item::key))
+            .send()
+            .await
+            .map_err(|error| on_table("dynamodb:Scan", &self.table).failure(&error))?;
+        let next = match page.last_evaluated_key.filter(|key| !key.is_empty()) {
+            Some(key) => Some(item::id(&self.table, &key)?),
+            None => None,
+        };
+        let rows = page.items.unwrap_or_default().into_iter().map(|found| item::row(&self.table, found));
+        Ok((rows.collect::<Result<_, _>>()?, next))
+    }
+
+    async fn by_email(&self, email: &str) -> Result<Vec<PersonRow>, Failure> {
+        let Some(key) = normalised_email(email) else { return Ok(Vec::new()) };
+        let ids = self.indexed(&key).await?;
+        let mut rows = self.get(&ids).await?;
+        // The index may still hold an address that the row has lost.
+        rows.retain(|row| email_key(row).as_deref() == Some(&key));
+        Ok(rows)
+    }
+}

@@ -1,0 +1,16 @@
+//! The storage ports of `domain`, twice: on DynamoDB and SQS, and in memory, with the same meaning and one contract suite for both.
+//!
+//! Knows how rows, documents and messages are kept. Must not know who is synced, which observation wins or what a message says.
+
+mod aws;
+#[cfg(any(test, feature = "contract"))]
+#[doc(hidden)]
+pub mod contract;
+pub mod dynamodb;
+pub mod memory;
+mod rules;
+pub mod sqs;
+
+pub use dynamodb::{DynamoPeople, DynamoState, Tables, create_tables};
+pub use memory::{MemoryPeople, MemoryQueue, MemoryState};
+pub use sqs::SqsQueue;
