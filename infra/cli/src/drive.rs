@@ -11,7 +11,8 @@ use domain::ports::PeoplePorts;
 use domain::pull::{self, Overlap, Pulled};
 use domain::{Advice, Failure, FailureKind, settings};
 use runtime::{people, queue};
-use store::{Delivery, MemoryQueue};
+use store::MemoryQueue;
+use store::memory::Delivery;
 
 use crate::embedded::Embedded;
 use crate::failure::CommandFailure;

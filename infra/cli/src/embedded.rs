@@ -32,7 +32,8 @@ pub struct LocalTables {
     pub clock: SystemClock,
     dynamodb: aws_sdk_dynamodb::Client,
     names: Tables,
-    dir: Option<StateDir>,
+    /// Held for its lock.
+    _dir: Option<StateDir>,
     server: JoinHandle<()>,
 }
 
@@ -50,7 +51,7 @@ impl LocalTables {
         let names = Tables::with_prefix("");
         store::create_tables(&dynamodb, &names).await?;
         let state = Arc::new(DynamoState::new(dynamodb.clone(), &names.sync_state, Arc::new(SystemClock)));
-        Ok(Self { state, clock: SystemClock, dynamodb, names, dir, server })
+        Ok(Self { state, clock: SystemClock, dynamodb, names, _dir: dir, server })
     }
 }
 

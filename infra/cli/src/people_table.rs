@@ -1,6 +1,5 @@
 //! Reads the whole people table for dumps and counts.
 
-use std::io::Write;
 use std::path::Path;
 
 use domain::Failure;

@@ -111,8 +111,22 @@ impl<T: Serialize> Lease<'_, T> {
             held_until: now.checked_add(life).unwrap_or(now),
             state: &self.state,
         };
-        self.version = self.store.save(self.key, &to_value(&leased)?, seen).await?;
+        let value = to_value(&leased)?;
+        self.version = match self.store.save(self.key, &value, seen).await {
+            // A save whose answer was lost is repeated below us, and then conflicts with itself.
+            Err(failure) if failure.kind == FailureKind::Conflict => {
+                self.own_save(&value, seen).await?.ok_or(failure)?
+            }
+            other => other?,
+        };
         Ok(())
+    }
+
+    /// The version of the stored document, if it is the very one that we meant to save.
+    async fn own_save(&self, value: &serde_json::Value, seen: Option<u64>) -> Result<Option<u64>, Failure> {
+        let stored = self.store.load(self.key).await?;
+        let own = stored.filter(|d| d.version == seen.unwrap_or(0) + 1 && d.value == *value);
+        Ok(own.map(|d| d.version))
     }
 }
 

@@ -10,7 +10,6 @@ use reqwest::{Client, ClientBuilder, redirect};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use crate::changes::EmptyPages;
 use crate::clock::MarketoClock;
 use crate::config::{MarketoConfig, TimeLimits};
 use crate::envelope::Expect;
@@ -44,7 +43,6 @@ pub(crate) struct Inner {
     pub permits: Arc<Semaphore>,
     pub marketo_clock: Arc<MarketoClock>,
     pub counters: Arc<Counters>,
-    pub empty_pages: EmptyPages,
 }
 
 #[derive(Deserialize)]
@@ -88,21 +86,9 @@ impl MarketoClient {
         let world = (clock.clone(), chance.clone());
         let identity = Identity::new(rest.clone(), config.clone(), limits.usual, world, marketo_clock.clone());
         let permits = Arc::new(Semaphore::new(config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
-        let (counters, empty_pages) = (Arc::default(), EmptyPages::default());
-        let inner = Inner {
-            config,
-            limits,
-            rest,
-            bulk,
-            identity,
-            clock,
-            chance,
-            budget,
-            permits,
-            marketo_clock,
-            counters,
-            empty_pages,
-        };
+        let counters = Arc::default();
+        let inner =
+            Inner { config, limits, rest, bulk, identity, clock, chance, budget, permits, marketo_clock, counters };
         Ok(Self { inner: Arc::new(inner) })
     }
 

@@ -1,6 +1,6 @@
 //! How many rows a second go into an embedded DynamoDB: fresh ones by statement batches, the same ones again by conditional puts.
 //!
-//! `cargo run -p store --example put_rate -- 50000`. Says what the adapter and the endpoint can do together on one machine; DynamoDB
+//! `cargo run -p store --example put_rate -- 50000 500`: so many rows, so many a put. Says what the adapter and the endpoint can do together on one machine; DynamoDB
 //! itself is bound by its partitions.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement, run by hand")]
@@ -54,21 +54,23 @@ fn row(n: i64) -> PersonRow {
     }
 }
 
-/// Puts all rows, 500 at a time as a worker does, and says how fast.
-async fn measure(table: &DynamoPeople, rows: i64, seen: Option<u64>, how: &str) {
+/// Puts all rows, `step` at a time, and says how fast.
+async fn measure(table: &DynamoPeople, rows: i64, step: i64, seen: Option<u64>, how: &str) {
     let started = Instant::now();
-    for first in (0..rows).step_by(500) {
-        let writes: Vec<_> = (first..rows.min(first + 500)).map(|n| RowWrite { row: row(n), seen }).collect();
+    for first in (0..rows).step_by(usize::try_from(step).unwrap()) {
+        let writes: Vec<_> = (first..rows.min(first + step)).map(|n| RowWrite { row: row(n), seen }).collect();
         let outcomes = table.put(writes).await.unwrap();
         assert!(outcomes.iter().all(|outcome| *outcome == PutOutcome::Stored));
     }
     let seconds = started.elapsed().as_secs_f64();
-    println!("{how}: {rows} rows in {seconds:.2} s, {:.0} rows/s", rows as f64 / seconds);
+    println!("{how}: {rows} rows, {step} a put, in {seconds:.2} s, {:.0} rows/s", rows as f64 / seconds);
 }
 
 #[tokio::main]
 async fn main() {
-    let rows = std::env::args().nth(1).map_or(50_000, |rows| rows.parse().unwrap());
+    let mut arguments = std::env::args().skip(1).map(|number| number.parse::<i64>().unwrap());
+    let rows = arguments.next().unwrap_or(50_000);
+    let step = arguments.next().unwrap_or(500);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
@@ -83,6 +85,6 @@ async fn main() {
     store::create_tables(&client, &tables).await.unwrap();
     let table = DynamoPeople::new(client, tables.people, Arc::new(SystemClock));
 
-    measure(&table, rows, None, "fresh rows, statement batches").await;
-    measure(&table, rows, Some(1), "the same rows, conditional puts").await;
+    measure(&table, rows, step, None, "fresh rows, statement batches").await;
+    measure(&table, rows, step, Some(1), "the same rows, conditional puts").await;
 }

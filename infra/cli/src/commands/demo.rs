@@ -101,7 +101,7 @@ fn some_changes(people: u64) -> ChangeSet {
 
 fn print(initial: &Comparison, changes: &Comparison) {
     let mut table = Table::new();
-    table.load_preset(comfy_table::presets::UTF8_BORDERS_ONLY);
+    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     table.set_header(["people", "status", "expected", "stored", "agree"]);
     for (when, comparison) in [("after the initial sync", initial), ("after the changes", changes)] {
         for (status, count) in comparison.by_status() {

@@ -16,7 +16,7 @@ pub async fn run(state: &Path, json: Option<&Path>) -> Result<(), CommandFailure
     let status = status::status(&*tables.state, tables.clock.now()).await?;
     output::json(json, &status)?;
     let mut table = Table::new();
-    table.load_preset(comfy_table::presets::UTF8_BORDERS_ONLY);
+    table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     table.set_header(["flow", "state", "last success", "where", "problem"]);
     let (initial, pull) = (&status.initial_sync, &status.incremental_pull);
     let progress = initial.progress.map_or_else(String::new, |p| {

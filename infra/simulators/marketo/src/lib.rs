@@ -2,8 +2,6 @@
 //! custom activities, limits and programmable faults. It must not know any client; what it does, it does from Marketo's
 //! own documented behaviour.
 
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may stop where it stands"))]
-
 mod clock;
 mod config;
 mod export;

@@ -59,6 +59,7 @@ struct Filling {
     people: Vec<Person>,
     bytes: usize,
     unqualified: Vec<MarketoId>,
+    read_again: Vec<MarketoId>,
 }
 
 impl<'a> Cutter<'a> {
@@ -73,6 +74,7 @@ impl<'a> Cutter<'a> {
     /// `BadAnswer` when a row cannot be read or their number is not `records`; those of the queues.
     pub async fn file(mut self, job: &Job, rows: ExportRows, records: u64) -> Result<Batches, Failure> {
         let mut filling = Filling::default();
+        // Kept until the end of the file or until they fill a call, so that they cost as few calls as can be.
         let mut read_again = Vec::new();
         for row in rows {
             let row = row?;
@@ -109,11 +111,10 @@ impl<'a> Cutter<'a> {
                 ),
             ));
         }
-        if !filling.people.is_empty() || !filling.unqualified.is_empty() {
+        // With the last batch, their opportunity roles are read together with those of its people.
+        filling.read_again = read_again;
+        if !filling.people.is_empty() || !filling.unqualified.is_empty() || !filling.read_again.is_empty() {
             self.rows(job, filling).await?;
-        }
-        if !read_again.is_empty() {
-            self.reads(read_again).await?;
         }
         self.flush().await?;
         Ok(self.batches)
@@ -144,16 +145,12 @@ impl<'a> Cutter<'a> {
         self.batches.rows += 1;
         let batch = self.batch(number);
         if !self.done.rows.contains(&number) {
-            let rows = RowsBatch {
-                batch,
-                as_of: job.as_of,
-                fresh: self.run.fresh,
-                people: filling.people,
-                unqualified: filling.unqualified,
-            };
+            let Filling { people, unqualified, read_again, .. } = filling;
+            let (as_of, fresh) = (job.as_of, self.run.fresh);
+            let rows = RowsBatch { batch, as_of, fresh, people, unqualified, read_again };
             self.rows.push(PeopleMessage::Rows(rows).to_body()?);
         } else if !self.done.roles.contains(&number) {
-            let ids = filling.people.iter().map(|p| p.id).collect();
+            let ids = filling.people.iter().map(|p| p.id).chain(filling.read_again).collect();
             self.reads.push(PeopleMessage::Roles(IdsBatch { batch, ids }).to_body()?);
         }
         self.flush_full().await

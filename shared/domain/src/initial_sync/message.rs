@@ -47,6 +47,8 @@ pub struct RowsBatch {
     pub people: Vec<Person>,
     /// People in the export who do not qualify; those of them who are stored change their status.
     pub unqualified: Vec<MarketoId>,
+    /// People whose text the export could not carry, at most 300: they are read over REST first.
+    pub read_again: Vec<MarketoId>,
 }
 
 /// Ids of people, at most 300.
@@ -72,8 +74,9 @@ impl PeopleMessage {
     /// # Errors
     /// Never for messages made here; `BadRequest` would mean a fault of this program.
     pub fn to_body(&self) -> Result<String, Failure> {
-        serde_json::to_string(&Envelope { v: VERSION, message: self })
-            .map_err(|e| Failure::new(FailureKind::BadRequest, format!("cannot write a people message: {e}")))
+        let body = serde_json::to_string(&Envelope { v: VERSION, message: self })
+            .map_err(|e| Failure::new(FailureKind::BadRequest, format!("cannot write a people message: {e}")))?;
+        Ok(escape_what_sqs_refuses(body))
     }
 
     /// Reads a message body.
@@ -87,6 +90,15 @@ impl PeopleMessage {
             return Err(bad(format!("version {} is not known, only {VERSION}", envelope.v)));
         }
         serde_json::from_value(envelope.message).map_err(|e| bad(place(&e)))
+    }
+}
+
+/// SQS takes no body with U+FFFE or U+FFFF in it. Both can only stand inside texts, where JSON has another way to write them.
+fn escape_what_sqs_refuses(body: String) -> String {
+    if body.contains(['\u{FFFE}', '\u{FFFF}']) {
+        body.replace('\u{FFFE}', "\\ufffe").replace('\u{FFFF}', "\\uffff")
+    } else {
+        body
     }
 }
 
@@ -106,7 +118,7 @@ mod tests {
         let person = Person {
             id: MarketoId(5),
             fields: Fields::default(),
-            extra: [("a".into(), "\"\n".into())].into(),
+            extra: [("a".into(), "\"\n\u{FFFE}\u{FFFF}".into())].into(),
             qualifies: true,
         };
         for message in [
@@ -116,11 +128,14 @@ mod tests {
                 fresh: true,
                 people: vec![person],
                 unqualified: vec![MarketoId(6)],
+                read_again: vec![MarketoId(7)],
             }),
             PeopleMessage::Reads(IdsBatch { batch: batch.clone(), ids: vec![MarketoId(1)] }),
             PeopleMessage::Roles(IdsBatch { batch, ids: vec![] }),
         ] {
-            assert_eq!(PeopleMessage::from_body(&message.to_body().unwrap()), Ok(message));
+            let body = message.to_body().unwrap();
+            assert!(!body.contains(['\u{FFFE}', '\u{FFFF}']), "SQS would refuse it");
+            assert_eq!(PeopleMessage::from_body(&body), Ok(message));
         }
     }
 

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::message::{BatchId, IdsBatch, PeopleMessage, RowsBatch};
 use super::run::Receipts;
-use crate::people::{MarketoId, Observation, Observed, Person, Seen, Status, WriteCounts, apply, apply_opportunities};
-use crate::ports::PeoplePorts;
+use crate::people::{MarketoId, Observation, Observed, Seen, Status, WriteCounts, apply, apply_opportunities};
+use crate::ports::{MAX_IDS_PER_CALL, PeoplePorts};
 use crate::{Failure, lead_fields, opportunities, settings};
 
 /// Stores what a message holds or asks for. `again` tells that it was delivered before, so that its rows may be there already.
@@ -24,10 +24,12 @@ pub async fn handle(ports: &PeoplePorts, message: PeopleMessage, again: bool) ->
 }
 
 async fn store_rows(ports: &PeoplePorts, rows: RowsBatch, again: bool) -> Result<WriteCounts, Failure> {
-    let ids: Vec<MarketoId> = rows.people.iter().map(|p| p.id).collect();
+    let ids: Vec<MarketoId> = rows.people.iter().map(|p| p.id).chain(rows.read_again.iter().copied()).collect();
+    let read_again = read_in_full(ports, &rows.read_again).await?;
     let mut seen: Vec<Seen> =
         rows.people.into_iter().map(|person| seen(person.id, Observation::Read(person), rows.as_of)).collect();
     seen.extend(rows.unqualified.into_iter().map(|id| self::seen(id, Observation::NotQualified, rows.as_of)));
+    seen.extend(read_again);
     let counts = apply(&*ports.people, seen, rows.fresh && !again).await?;
     // The roles follow by a message of their own, so that Marketo's call limit does not hold up the people.
     let roles = PeopleMessage::Roles(IdsBatch { batch: rows.batch.clone(), ids });
@@ -37,30 +39,38 @@ async fn store_rows(ports: &PeoplePorts, rows: RowsBatch, again: bool) -> Result
 }
 
 async fn read_people(ports: &PeoplePorts, batch: IdsBatch) -> Result<WriteCounts, Failure> {
-    let settings = settings::load(&*ports.state).await?.people()?;
-    let plan = lead_fields::plan(ports, &settings).await?;
-    let as_of = ports.marketo.now();
-    let records = ports.marketo.people_by_ids(&batch.ids, plan.names()).await?;
-    let people: Vec<Person> = records.into_iter().map(|r| plan.person(r)).collect();
-    let qualifying: Vec<MarketoId> = people.iter().filter(|p| p.qualifies).map(|p| p.id).collect();
+    let mut seen = read_in_full(ports, &batch.ids).await?;
+    let qualifies = |s: &&Seen| matches!(&s.person.what, Observation::Read(person) if person.qualifies);
+    let qualifying: Vec<MarketoId> = seen.iter().filter(qualifies).map(|s| s.person.id).collect();
     let mut opportunities = opportunities::read(ports, &qualifying, &BTreeMap::new()).await?;
-    let seen = people
-        .into_iter()
-        .map(|person| Seen {
-            opportunity: opportunities.remove(&person.id),
-            ..seen(person.id, Observation::Read(person), as_of)
-        })
-        .collect();
+    for one in &mut seen {
+        one.opportunity = opportunities.remove(&one.person.id);
+    }
     let counts = apply(&*ports.people, seen, false).await?;
     receipt(ports, &batch.batch, Receipts::Reads).await?;
     Ok(counts)
 }
 
+/// Reads people over REST; who is not there is left out, as the log of deletions tells of them.
+async fn read_in_full(ports: &PeoplePorts, ids: &[MarketoId]) -> Result<Vec<Seen>, Failure> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let settings = settings::load(&*ports.state).await?.people()?;
+    let plan = lead_fields::plan(ports, &settings).await?;
+    let as_of = ports.marketo.now();
+    let records = ports.marketo.people_by_ids(ids, plan.names()).await?;
+    Ok(records.into_iter().map(|r| seen(r.id, Observation::Read(plan.person(r)), as_of)).collect())
+}
+
 async fn read_roles(ports: &PeoplePorts, batch: IdsBatch) -> Result<WriteCounts, Failure> {
     let rows = ports.people.get(&batch.ids).await?;
     let active: Vec<MarketoId> = rows.iter().filter(|r| r.status == Status::Active).map(|r| r.id).collect();
-    let read = opportunities::read(ports, &active, &BTreeMap::new()).await?;
-    let counts = apply_opportunities(&*ports.people, read.into_iter().collect()).await?;
+    let mut counts = WriteCounts::default();
+    for ids in active.chunks(MAX_IDS_PER_CALL) {
+        let read = opportunities::read(ports, ids, &BTreeMap::new()).await?;
+        counts += apply_opportunities(&*ports.people, read.into_iter().collect()).await?;
+    }
     receipt(ports, &batch.batch, Receipts::Roles).await?;
     Ok(counts)
 }

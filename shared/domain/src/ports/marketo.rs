@@ -100,6 +100,8 @@ pub struct PagingToken(pub String);
 pub struct ActivityPage {
     /// What happened.
     pub activities: Vec<Activity>,
+    /// Whether the answer held a list at all. Marketo leaves the list out of empty pages, but has also been seen to lose it.
+    pub listed: bool,
     /// Where to go on, also when `more` is false.
     pub next: PagingToken,
     /// Whether there is more to read now.

@@ -154,6 +154,9 @@ async fn passes(
         Overlap::WhenDue => overlap_is_due(&lease.state, &settings, started),
         Overlap::No => false,
     };
+    let overlap_span = SignedDuration::from_mins(settings.overlap_minutes);
+    // From one minute to the next the overlap makes good what a page lost; over a longer span only asking again does.
+    let doubt = overlap == Overlap::Always || started.duration_since(cursor.read_to) >= overlap_span;
     let mut tokens_are_new = with_overlap;
     if with_overlap {
         cursor = cursor_before(ports, &cursor, settings.overlap_minutes).await?;
@@ -166,7 +169,7 @@ async fn passes(
             lease.commit().await?;
         }
         let asked = ports.marketo.now();
-        let changes = match streams::read(ports, &mut cursor, plan.watched()).await {
+        let changes = match streams::read(ports, &mut cursor, plan.watched(), doubt).await {
             // Marketo does not say how long it honours a position; the time kept beside it makes a new one.
             Err(failure) if failure.kind == FailureKind::BadRequest && !tokens_are_new => {
                 cursor = cursor_before(ports, &cursor, settings.overlap_minutes).await?;

@@ -29,16 +29,22 @@ pub struct Changes {
     pub more: bool,
 }
 
-/// Reads on from the cursor and moves it; the caller keeps the cursor only after the changes are written.
+/// Reads on from the cursor and moves it; the caller keeps the cursor only after the changes are written. `doubt` makes a page without
+/// a list be asked for once more: where the overlap would not read the same span again, a lost list would be lost changes.
 ///
 /// # Errors
 /// Those of the streams.
-pub async fn read(ports: &PeoplePorts, cursor: &mut Cursor, fields: &[String]) -> Result<Changes, Failure> {
+pub async fn read(
+    ports: &PeoplePorts,
+    cursor: &mut Cursor,
+    fields: &[String],
+    doubt: bool,
+) -> Result<Changes, Failure> {
     let mut changes = Changes::default();
     for stream in [Stream::Changes, Stream::Activities, Stream::Deletions] {
         let mut more = true;
         for _ in 0..MAX_PAGES {
-            let page = stream.page(ports, cursor, fields).await?;
+            let page = believable(stream, ports, cursor, fields, doubt).await?;
             for activity in page.activities {
                 changes.add(activity);
             }
@@ -51,6 +57,21 @@ pub async fn read(ports: &PeoplePorts, cursor: &mut Cursor, fields: &[String]) -
         changes.more |= more;
     }
     Ok(changes)
+}
+
+/// A page with a list, or one that lacked it twice.
+async fn believable(
+    stream: Stream,
+    ports: &PeoplePorts,
+    cursor: &Cursor,
+    fields: &[String],
+    doubt: bool,
+) -> Result<ActivityPage, Failure> {
+    let page = stream.page(ports, cursor, fields).await?;
+    if page.listed || !(page.more || doubt) {
+        return Ok(page);
+    }
+    stream.page(ports, cursor, fields).await
 }
 
 #[derive(Clone, Copy)]

@@ -143,7 +143,10 @@ async fn drain<'a>(from: &PagingToken, read: impl Fn(PagingToken) -> Stream<'a>)
     let mut found = Vec::new();
     let mut token = from.clone();
     for _ in 0..MOST_PAGES {
-        let page = read(token).await.unwrap();
+        let page = read(token.clone()).await.unwrap();
+        if !page.listed && page.more {
+            continue;
+        }
         found.extend(page.activities.into_iter().map(|activity| (activity.person, activity.kind)));
         if !page.more {
             return found;

@@ -29,9 +29,9 @@ pub struct ChangeSet {
     /// People who move to another partition.
     pub partitions: u64,
     /// Share of operations that the streams show only after `late_seconds`.
-    pub late_seconds: u64,
-    /// See `late_seconds`.
     pub late_share: f64,
+    /// How long late operations stay out of the streams.
+    pub late_seconds: u64,
     /// Whether the records of late operations change only when they become visible, too.
     pub late_records: bool,
     /// Share of merge losers that are also reported as deleted; the configured one when absent.
