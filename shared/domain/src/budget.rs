@@ -1,7 +1,8 @@
 //! The allowance of Marketo calls, shared by all functions of a deployment through one document.
 //!
-//! Marketo counts 100 calls in any 20 seconds over the whole subscription. Calls are taken in blocks for one-second slots; no 22
-//! consecutive slots hold more than the limit, so that a call that is a second late on the wire still meets an open window. The day's
+//! Marketo counts 100 calls in any 20 seconds over the whole subscription. Calls are taken in blocks for one-second slots and made in
+//! that second or the next; no 23 consecutive slots hold more than the limit, so that a call that is late on the wire, too, still
+//! meets an open window. The day's
 //! calls are counted too, and the initial sync stops before the day is gone, so that changes still get through.
 
 use std::collections::BTreeMap;
@@ -18,9 +19,12 @@ use crate::{Failure, FailureKind};
 
 /// Calls that Marketo allows in 20 seconds.
 pub const CALLS_PER_WINDOW: u32 = 100;
-/// One-second slots that are kept within the limit: 20, and one at each end for clocks and wires that are not exact.
-const WINDOW_SLOTS: i64 = 22;
-/// Slots left at the end of a block's second are lost, so blocks stay small.
+/// One-second slots that are kept within the limit: 20, one because a block is good for two seconds, and one at each end for clocks and
+/// wires that are not exact.
+const WINDOW_SLOTS: i64 = 23;
+/// Seconds after its slot in which a block may still be used.
+const BLOCK_LIFE: i64 = 1;
+/// What is left of a block when its time is over is lost, so blocks stay small.
 const MAX_BLOCK: u32 = 5;
 /// Longest wait for a call, seconds; then the caller keeps its place and ends.
 const MAX_WAIT_SECONDS: i64 = 45;
@@ -113,7 +117,7 @@ impl SharedBudget {
     fn use_block(&self) -> bool {
         let now = self.clock.now().as_second();
         let Ok(mut block) = self.block.lock() else { return false };
-        let usable = block.left > 0 && block.second == now;
+        let usable = block.left > 0 && (block.second..=block.second + BLOCK_LIFE).contains(&now);
         if usable {
             block.left -= 1;
         }

@@ -17,7 +17,8 @@ pub enum Destination {
 pub fn start(destination: Destination, default_level: &str) {
     let named = ["AWS_LAMBDA_LOG_LEVEL", "LOG_LEVEL"].iter().find_map(|name| std::env::var(name).ok());
     let level = named.unwrap_or_else(|| default_level.to_owned()).to_lowercase();
-    // The SDK and HTTP crates log requests, with query strings and items in them, at their lower levels.
+    // The SDK and HTTP crates log requests, with query strings and items in them, at their lower levels; the embedded DynamoDB warns
+    // of every refused condition, which is how conditions work.
     let filter = EnvFilter::try_new(format!(
         "warn,domain={level},marketo={level},store={level},runtime={level},actions_sync={level}"
     ));
