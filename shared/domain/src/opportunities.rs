@@ -37,6 +37,7 @@ pub async fn read(
     if ids.is_empty() || refused {
         return Ok(BTreeMap::new());
     }
+    ports.marketo.connect().await?;
     let as_of = ports.marketo.now();
     let roles = match ports.marketo.opportunity_roles(ids).await {
         Ok(roles) => roles,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::initial_sync::coordinator::receipts_of;
+use crate::initial_sync::receipts;
 use crate::initial_sync::{self, Batches, InitialSync, PartState, Receipts, Run};
 use crate::people::WriteCounts;
 use crate::ports::SyncState;
@@ -40,6 +40,13 @@ impl Problem {
             until: failure.until,
             needs_operator: matches!(failure.advice(), Advice::Halt | Advice::Reject),
         }
+    }
+
+    /// The failure again, while the day's export megabytes are known to be gone.
+    #[must_use]
+    pub fn export_quota_gone(&self, now: Timestamp) -> Option<Failure> {
+        let until = self.until.filter(|until| self.kind == FailureKind::DailyExport && now < *until)?;
+        Some(Failure { kind: self.kind, code: None, message: self.message.clone(), until: Some(until) })
     }
 }
 
@@ -195,7 +202,7 @@ pub async fn progress(state: &dyn SyncState, now: Timestamp, run: &Run) -> Resul
                 sum.roles += batches.rows;
                 let roles = state.receipts(&Receipts::Roles.group(&run.id, &label), batches.rows).await?;
                 sum.roles_done += u32::try_from(roles.len()).unwrap_or(u32::MAX);
-                let all = receipts_of(state, &run.id, &label, *batches).await?;
+                let all = receipts::of_part(state, &run.id, &label, *batches).await?;
                 sum.processed += stored_people(*batches, all.saturating_sub(u32::try_from(roles.len()).unwrap_or(0)));
             }
             _ => {}

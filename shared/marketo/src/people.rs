@@ -52,6 +52,10 @@ impl MarketoPeople for MarketoClient {
         self.inner.marketo_clock.now()
     }
 
+    async fn connect(&self) -> Result<(), Failure> {
+        self.inner.identity.token().await.map(drop)
+    }
+
     async fn lead_fields(&self) -> Result<Vec<String>, Failure> {
         let envelope = self.inner.call(&Request::new(routes::DESCRIBE, Expect::Result)).await?;
         let spot = self.inner.spot(routes::DESCRIBE);

@@ -3,27 +3,21 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::cut::{Cutter, Done};
-use super::run::{Batches, CompletedRun, InitialSync, Job, KEY, Part, PartSource, PartState, Receipts, Run};
-use super::{fetch, requested, start, sweep};
+use super::run::{CompletedRun, InitialSync, KEY, PartSource, PartState, Run};
+use super::{fetch, jobs, receipts, requested, start, sweep};
 use crate::lease::{self, Lease};
-use crate::ports::{ExportFilter, ExportStatus, PeoplePorts, SyncState};
+use crate::ports::PeoplePorts;
 use crate::settings::PeopleSettings;
 use crate::status::Problem;
-use crate::{Failure, FailureKind, budget, lead_fields, settings};
+use crate::{Failure, FailureKind, lead_fields, settings};
 
 /// Longest time without a save: the download of one file.
 const LEASE_LIFE: Duration = Duration::from_secs(15 * 60);
-/// Jobs of ours at Marketo at once: it runs two and queues ten for the whole subscription.
-const MAX_JOBS: usize = 8;
-/// Running jobs are two at most, so looking at more of the queue tells nothing.
-const MAX_PENDING_SEEN: usize = 2;
 /// Jobs of one part that may fail before an operator is asked; the part is tried on nevertheless.
 const MANY_FAILURES: u32 = 5;
-/// Without any receipt for so long, batches must have been lost: longer than the queue takes to give a message up.
-const QUIET: SignedDuration = SignedDuration::from_mins(30);
 
 /// What a tick left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,7 +60,7 @@ pub async fn queues_were_lost(ports: &PeoplePorts) -> Result<(), Failure> {
     let taken = lease::take::<InitialSync>(&*ports.state, &*ports.clock, KEY, "recovery", LEASE_LIFE).await?;
     let Some(mut lease) = taken else { return Ok(()) };
     for part in lease.state.run.iter_mut().flat_map(|r| &mut r.parts) {
-        cut_again(part);
+        receipts::cut_again(part);
     }
     lease.release().await
 }
@@ -76,6 +70,7 @@ async fn step(
     lease: &mut Lease<'_, InitialSync>,
     deadline: Option<Timestamp>,
 ) -> Result<(), Failure> {
+    ports.marketo.connect().await?;
     let settings = settings::load(&*ports.state).await?.people()?;
     begin_where_wanted(ports, lease, &settings).await?;
     let result = match lease.state.run.take() {
@@ -107,22 +102,11 @@ async fn begin_where_wanted(
     let run = start::start(ports, settings, wanted.sweep).await?;
     tracing::info!(run.id = run.id, run.parts = run.parts.len(), "initial sync {} begins", run.id);
     if let Some(replaced) = lease.state.run.replace(run) {
-        cancel_jobs(ports, &replaced).await;
+        jobs::cancel(ports, &replaced).await;
     }
     lease.state.request_taken_up = request.number;
     lease.state.notices.clear();
     lease.commit().await
-}
-
-/// Frees Marketo's queue of jobs nobody wants. A job that cannot be cancelled only wastes some of the day's megabytes.
-async fn cancel_jobs(ports: &PeoplePorts, run: &Run) {
-    for part in &run.parts {
-        if let PartState::Queued { job } = &part.state
-            && let Err(failure) = ports.marketo.cancel_export(&job.id).await
-        {
-            tracing::warn!(export.id = job.id.0, "cannot cancel export {}: {failure}", job.id.0);
-        }
-    }
 }
 
 /// Moves all parts on; gives whether the run is at its end.
@@ -133,9 +117,9 @@ async fn drive(
     settings: &PeopleSettings,
     deadline: Option<Timestamp>,
 ) -> Result<bool, Failure> {
-    look_at_jobs(ports, run).await?;
+    jobs::look_at(ports, run).await?;
     save(lease, run).await?;
-    let made = make_jobs(ports, lease, run, settings).await;
+    let made = jobs::make(ports, lease, run, settings).await;
     // A full export queue or a used-up day must not keep finished files from being stored.
     for index in 0..run.parts.len() {
         if deadline.is_some_and(|at| ports.clock.now() >= at) {
@@ -145,116 +129,18 @@ async fn drive(
         save(lease, run).await?;
     }
     made?;
-    count_receipts(ports, run).await?;
+    receipts::count(ports, run).await?;
     let stored = run.parts.iter().all(|p| matches!(p.state, PartState::Stored { .. }));
     Ok(stored && (!run.sweep || sweep::sweep(ports, run, deadline).await?))
 }
 
-async fn save(lease: &mut Lease<'_, InitialSync>, run: &Run) -> Result<(), Failure> {
+/// Keeps the run where it changed, so that a crash finds every job and every cut file again.
+pub(super) async fn save(lease: &mut Lease<'_, InitialSync>, run: &Run) -> Result<(), Failure> {
     if lease.state.run.as_ref() == Some(run) {
         return Ok(());
     }
     lease.state.run = Some(run.clone());
     lease.commit().await
-}
-
-async fn look_at_jobs(ports: &PeoplePorts, run: &mut Run) -> Result<(), Failure> {
-    let mut pending = 0;
-    for part in &mut run.parts {
-        let PartState::Queued { job } = &part.state else { continue };
-        if pending == MAX_PENDING_SEEN {
-            break;
-        }
-        match ports.marketo.export_status(&job.id).await {
-            Ok(ExportStatus::Pending) => pending += 1,
-            Ok(ExportStatus::Completed(file)) => part.state = PartState::Ready { job: job.clone(), file, before: None },
-            Ok(ExportStatus::Failed(why)) => {
-                tracing::warn!(export.id = job.id.0, "export {} failed at Marketo, making a new one: {why}", job.id.0);
-                part.begin_again(retry_at(ports, part.failures));
-            }
-            Err(failure) if failure.kind == FailureKind::NotFound => part.begin_again(retry_at(ports, part.failures)),
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok(())
-}
-
-/// Makes and queues jobs until enough are at Marketo.
-async fn make_jobs(
-    ports: &PeoplePorts,
-    lease: &mut Lease<'_, InitialSync>,
-    run: &mut Run,
-    settings: &PeopleSettings,
-) -> Result<(), Failure> {
-    let mut at_marketo = run.parts.iter().filter(|p| matches!(p.state, PartState::Queued { .. })).count();
-    let mut index = 0;
-    while index < run.parts.len() && at_marketo < MAX_JOBS {
-        let part = &mut run.parts[index];
-        let waits = part.not_before.is_some_and(|at| ports.clock.now() < at);
-        if let (PartState::Waiting, PartSource::Export(filter), false) = (&part.state, &part.source, waits) {
-            let as_of = ports.marketo.now();
-            match ports.marketo.create_export(filter, run.plan.names()).await {
-                Ok(id) => part.state = PartState::Created { job: Job { id, as_of } },
-                Err(failure) => {
-                    other_way(ports, lease, run, settings, failure).await?;
-                    index = 0;
-                    continue;
-                }
-            }
-            save(lease, run).await?;
-        }
-        let part = &mut run.parts[index];
-        if let PartState::Created { job } = &part.state {
-            match ports.marketo.enqueue_export(&job.id).await {
-                Ok(()) => part.state = PartState::Queued { job: job.clone() },
-                Err(failure) if failure.kind == FailureKind::NotFound => {
-                    part.begin_again(retry_at(ports, part.failures))
-                }
-                Err(failure) => return Err(failure),
-            }
-            at_marketo += 1;
-            save(lease, run).await?;
-        }
-        index += 1;
-    }
-    Ok(())
-}
-
-/// Where an export of this kind is not to be had, takes the next way: creation dates instead of a smart list, ids instead of exports.
-async fn other_way(
-    ports: &PeoplePorts,
-    lease: &mut Lease<'_, InitialSync>,
-    run: &mut Run,
-    settings: &PeopleSettings,
-    failure: Failure,
-) -> Result<(), Failure> {
-    let by_list = run.parts.iter().any(|p| {
-        matches!(p.source, PartSource::Export(ExportFilter::SmartListId { .. } | ExportFilter::SmartListName { .. }))
-    });
-    let (parts, notice) = match failure.kind {
-        FailureKind::Unsupported if by_list => {
-            let filters = start::creation_windows(ports, settings).await?;
-            let parts: Vec<Part> = filters.into_iter().map(|f| Part::new(PartSource::Export(f))).collect();
-            (parts, "this subscription cannot export by smart list; everybody is exported by creation date instead")
-        }
-        FailureKind::AccessDenied | FailureKind::Unsupported => (
-            vec![start::ids_part(ports).await?],
-            "the API user may not use bulk export, so people are read 300 a call; give its role bulk rights (Read-Only Lead) for a faster sync",
-        ),
-        FailureKind::NotFound | FailureKind::BadRequest if by_list => {
-            return Err(Failure::new(
-                FailureKind::BadSetting,
-                format!(
-                    "Marketo refuses an export of the smart list in people.smartList ({failure}); set people.smartList to the id or name of an existing smart list with a filter, or leave it empty"
-                ),
-            ));
-        }
-        _ => return Err(failure),
-    };
-    tracing::warn!(run.id = run.id, "{notice}");
-    lease.state.notices.push(notice.to_owned());
-    run.parts = parts;
-    save(lease, run).await
 }
 
 async fn cut_part(ports: &PeoplePorts, run: &mut Run, index: usize) -> Result<(), Failure> {
@@ -288,7 +174,7 @@ async fn cut_part(ports: &PeoplePorts, run: &mut Run, index: usize) -> Result<()
         // The file is wrong or gone: only a new job helps.
         Err(failure) if matches!(failure.kind, FailureKind::BadAnswer | FailureKind::NotFound) => {
             tracing::warn!(run.id = run.id, run.part = index, "{failure}; making a new export");
-            run.parts[index].begin_again(retry_at(ports, failures));
+            run.parts[index].begin_again(jobs::retry_at(ports, failures));
             if failures >= MANY_FAILURES {
                 return Err(failure);
             }
@@ -296,58 +182,6 @@ async fn cut_part(ports: &PeoplePorts, run: &mut Run, index: usize) -> Result<()
         Err(failure) => return Err(failure),
     }
     Ok(())
-}
-
-async fn count_receipts(ports: &PeoplePorts, run: &mut Run) -> Result<(), Failure> {
-    for index in 0..run.parts.len() {
-        let label = run.label(index);
-        let PartState::Cut { batches, quiet, .. } = &run.parts[index].state else { continue };
-        let (batches, quiet) = (*batches, *quiet);
-        let count = receipts_of(&*ports.state, &run.id, &label, batches).await?;
-        let now = ports.clock.now();
-        let part = &mut run.parts[index];
-        if count == 2 * batches.rows + batches.reads {
-            part.state = PartState::Stored { batches };
-        } else if let Some((since, _)) = quiet.filter(|(_, then)| *then == count) {
-            // While nobody may call Marketo, batches wait and are not lost.
-            let parked = budget::parked_until(&*ports.state).await?.is_some_and(|until| now < until);
-            let part = &mut run.parts[index];
-            if now.duration_since(since) > QUIET && !parked {
-                tracing::warn!(run.id = run.id, run.part = index, "batches got lost, cutting part {index} again");
-                cut_again(part);
-            }
-        } else if let PartState::Cut { quiet, .. } = &mut part.state {
-            *quiet = Some((now, count));
-        }
-    }
-    Ok(())
-}
-
-/// Receipts of a part that have come in, of all three kinds.
-pub(crate) async fn receipts_of(
-    state: &dyn SyncState,
-    run: &str,
-    label: &str,
-    batches: Batches,
-) -> Result<u32, Failure> {
-    let mut count = 0;
-    for (kind, end) in
-        [(Receipts::Rows, batches.rows), (Receipts::Roles, batches.rows), (Receipts::Reads, batches.reads)]
-    {
-        if end > 0 {
-            let receipts = state.receipts(&kind.group(run, label), end).await?;
-            count += u32::try_from(receipts.len()).unwrap_or(u32::MAX);
-        }
-    }
-    Ok(count)
-}
-
-fn cut_again(part: &mut Part) {
-    let PartState::Cut { export, batches, .. } = &part.state else { return };
-    part.state = match export {
-        Some((job, file)) => PartState::Ready { job: job.clone(), file: file.clone(), before: Some(*batches) },
-        None => PartState::Waiting,
-    };
 }
 
 fn complete(ports: &PeoplePorts, lease: &mut Lease<'_, InitialSync>) {
@@ -361,10 +195,4 @@ fn complete(ports: &PeoplePorts, lease: &mut Lease<'_, InitialSync>) {
         scope: run.scope,
         people,
     });
-}
-
-fn retry_at(ports: &PeoplePorts, failures: u32) -> Timestamp {
-    let pause = SignedDuration::from_secs(5 << failures.min(6));
-    let now = ports.clock.now();
-    now.checked_add(pause).unwrap_or(now)
 }

@@ -6,7 +6,9 @@
 pub mod coordinator;
 mod cut;
 mod fetch;
+mod jobs;
 pub mod message;
+pub(crate) mod receipts;
 mod run;
 mod start;
 mod sweep;

@@ -24,9 +24,9 @@ pub async fn sweep(ports: &PeoplePorts, run: &mut Run, deadline: Option<Timestam
             .map(|r| r.id)
             .collect();
         for ids in alive.chunks(MAX_IDS_PER_CALL) {
-            let as_of = ports.marketo.now();
             let found: HashSet<MarketoId> =
                 ports.marketo.people_by_ids(ids, &names).await?.into_iter().map(|r| r.id).collect();
+            let as_of = ports.marketo.now();
             let gone = ids.iter().filter(|id| !found.contains(id)).map(|id| Seen {
                 person: Observed {
                     id: *id,

@@ -58,6 +58,7 @@ async fn read_in_full(ports: &PeoplePorts, ids: &[MarketoId]) -> Result<Vec<Seen
     }
     let settings = settings::load(&*ports.state).await?.people()?;
     let plan = lead_fields::plan(ports, &settings).await?;
+    ports.marketo.connect().await?;
     let as_of = ports.marketo.now();
     let records = ports.marketo.people_by_ids(ids, plan.names()).await?;
     Ok(records.into_iter().map(|r| seen(r.id, Observation::Read(plan.person(r)), as_of)).collect())

@@ -59,6 +59,12 @@ pub trait MarketoPeople: Send + Sync {
     /// machine orders nothing wrongly.
     fn now(&self) -> Timestamp;
 
+    /// Makes sure that [`Self::now`] is Marketo's time, by getting in where that has not happened yet. Counts against no limit.
+    ///
+    /// # Errors
+    /// `BadCredentials`, `Unreachable`, `Unavailable`.
+    async fn connect(&self) -> Result<(), Failure>;
+
     /// REST names of all lead fields that can be asked for (describe).
     ///
     /// # Errors

@@ -119,6 +119,7 @@ pub async fn ensure_cursor(ports: &PeoplePorts) -> Result<bool, Failure> {
 }
 
 async fn first_cursor(ports: &PeoplePorts) -> Result<Cursor, Failure> {
+    ports.marketo.connect().await?;
     let read_to = ports.marketo.now();
     let token = ports.marketo.paging_token(read_to).await?;
     Ok(Cursor { changes: token.clone(), activities: token.clone(), deletions: token, read_to })
@@ -142,6 +143,7 @@ async fn passes(
         pulled.caught_up = true;
         return Ok(pulled);
     };
+    ports.marketo.connect().await?;
     let settings = settings::load(&*ports.state).await?.people()?;
     let plan = lead_fields::plan(ports, &settings).await?;
     if ports.marketo.now().duration_since(cursor.read_to) > MAX_OUTAGE {
