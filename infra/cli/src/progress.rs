@@ -70,17 +70,13 @@ fn words(progress: &Progress) -> String {
     }
     let left = progress
         .eta_seconds
+        .filter(|s| *s > 0.0)
         .map_or_else(String::new, |s| format!(", {} left", HumanDuration(Duration::from_secs_f64(s))));
-    let roles = match progress.roles_done < progress.roles {
-        true => format!("; opportunities {} of {} readings", progress.roles_done, progress.roles),
-        false => String::new(),
-    };
-    format!(
-        "{} of {} people, {}/s{left}; exports {} of {}{roles}",
-        HumanCount(progress.processed),
-        HumanCount(progress.total),
-        HumanCount(progress.rate as u64),
-        progress.exports_done,
-        progress.exports,
-    )
+    let exports = format!("exports {} of {}", progress.exports_done, progress.exports);
+    if progress.processed < progress.total {
+        let (stored, total) = (HumanCount(progress.processed), HumanCount(progress.total));
+        return format!("{stored} of {total} people, {}/s{left}; {exports}", HumanCount(progress.rate as u64));
+    }
+    let (stored, roles) = (HumanCount(progress.processed), progress.roles);
+    format!("{stored} people stored, {exports}; opportunities {} of {roles} readings{left}", progress.roles_done)
 }

@@ -116,7 +116,7 @@ pub struct Progress {
     pub seconds: f64,
     /// People a second.
     pub rate: f64,
-    /// Seconds until the people found so far are stored.
+    /// Seconds until the people found so far are stored and their opportunities read; `None` while nothing can be told from.
     pub eta_seconds: Option<f64>,
 }
 
@@ -209,8 +209,11 @@ pub async fn progress(state: &dyn SyncState, now: Timestamp, run: &Run) -> Resul
         }
     }
     sum.rate = sum.processed as f64 / sum.seconds;
-    let left = sum.total.saturating_sub(sum.processed) as f64;
-    sum.eta_seconds = (sum.rate > 0.0).then(|| left / sum.rate);
+    let people_left = sum.total.saturating_sub(sum.processed) as f64;
+    let roles_left = f64::from(sum.roles.saturating_sub(sum.roles_done));
+    let roles_rate = f64::from(sum.roles_done) / sum.seconds;
+    let eta = |left: f64, rate: f64| if left > 0.0 { left / rate } else { 0.0 };
+    sum.eta_seconds = Some(eta(people_left, sum.rate).max(eta(roles_left, roles_rate))).filter(|s| s.is_finite());
     Ok(sum)
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Failure, Outcome, Reply, result};
 use super::export::SMART_LIST;
 use super::leads::LISTS;
-use crate::clock::iso;
+use crate::clock::{iso, parse};
 
 /// The asset API writes dates with two zones at once.
 fn asset_date(seconds: i64) -> String {
@@ -56,8 +56,19 @@ pub(crate) fn folders(call: &Call) -> Outcome {
     paged(call, names.iter().enumerate().map(folder).collect())
 }
 
+fn time(call: &Call, name: &str) -> Result<Option<i64>, Failure> {
+    let Some(text) = call.param(name) else { return Ok(None) };
+    parse(text).map(Some).ok_or_else(|| Failure::new("1001", format!("Invalid value for '{name}'")))
+}
+
+/// All programs, or those last updated between two times, both included.
 pub(crate) fn programs(call: &Call) -> Outcome {
-    let made = asset_date(call.subscription().base.first_at);
+    let updated = call.subscription().base.first_at;
+    let (earliest, latest) = (time(call, "earliestUpdatedAt")?, time(call, "latestUpdatedAt")?);
+    if earliest.is_some_and(|earliest| updated < earliest) || latest.is_some_and(|latest| updated > latest) {
+        return none_found(call);
+    }
+    let made = asset_date(updated);
     let program = json!({
         "id": 1001,
         "name": "Simulated program",

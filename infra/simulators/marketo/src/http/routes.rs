@@ -60,6 +60,8 @@ const ROUTES: &[Route] = &[
     ("GET /rest/v1/stats/errors/last7days.json", usage::errors_week),
     ("GET /rest/asset/v1/folders.json", assets::folders),
     ("GET /rest/asset/v1/programs.json", assets::programs),
+    ("GET /rest/asset/v1/emails.json", assets::none_found),
+    ("GET /rest/asset/v1/folder/{folderId}/tokens.json", assets::none_found),
     ("GET /rest/asset/v1/segmentation.json", assets::none_found),
     ("GET /rest/asset/v1/smartLists.json", assets::smart_lists),
     ("GET /rest/asset/v1/smartList/byName.json", assets::smart_lists),
