@@ -3,9 +3,6 @@
 //! Knows how rows, documents and messages are kept. Must not know who is synced, which observation wins or what a message says.
 
 mod aws;
-#[cfg(any(test, feature = "contract"))]
-#[doc(hidden)]
-pub mod contract;
 pub mod dynamodb;
 pub mod memory;
 mod rules;

@@ -3,38 +3,39 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{DynamoPeople, DynamoState, MemoryPeople, MemoryQueue, MemoryState, contract};
+use store::{DynamoPeople, DynamoState, MemoryPeople, MemoryQueue, MemoryState};
 
+use crate::suite;
 use crate::support::sqs::SqsServer;
 use crate::support::world::{JumpingClock, Seeded};
 use crate::support::{dynamodb, tables};
 
 #[tokio::test]
 async fn people_in_memory() {
-    contract::people_table(&MemoryPeople::new()).await;
+    suite::people_table(&MemoryPeople::new()).await;
 }
 
 #[tokio::test]
 async fn people_on_dynamodb() {
     let client = dynamodb::embedded().await;
-    contract::people_table(&DynamoPeople::new(client, tables().people, JumpingClock::shared())).await;
+    suite::people_table(&DynamoPeople::new(client, tables().people, JumpingClock::shared())).await;
 }
 
 #[tokio::test]
 async fn state_in_memory() {
-    contract::sync_state(&MemoryState::new()).await;
+    suite::sync_state(&MemoryState::new()).await;
 }
 
 #[tokio::test]
 async fn state_on_dynamodb() {
     let client = dynamodb::embedded().await;
-    contract::sync_state(&DynamoState::new(client, tables().sync_state, JumpingClock::shared())).await;
+    suite::sync_state(&DynamoState::new(client, tables().sync_state, JumpingClock::shared())).await;
 }
 
 #[tokio::test]
 async fn queue_in_memory() {
     let queue = MemoryQueue::new("batches", Duration::from_secs(30), JumpingClock::shared(), Arc::new(Seeded::new(1)));
-    contract::queue(&queue, async || {
+    suite::queue(&queue, async || {
         let deliveries = queue.receive(usize::MAX);
         assert!(deliveries.iter().all(|delivery| queue.delete(&delivery.receipt_handle)));
         deliveries.into_iter().map(|delivery| delivery.body).collect()
@@ -46,7 +47,7 @@ async fn queue_in_memory() {
 #[tokio::test]
 async fn queue_on_sqs() {
     let server = SqsServer::start().await;
-    contract::queue(&server.adapter(JumpingClock::shared()), async || server.drain().await).await;
+    suite::queue(&server.adapter(JumpingClock::shared()), async || server.drain().await).await;
 }
 
 #[tokio::test]

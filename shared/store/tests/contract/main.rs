@@ -8,4 +8,5 @@ mod dynamodb_failures;
 mod implementations;
 mod memory_queue;
 mod sqs_failures;
+mod suite;
 mod support;
