@@ -219,7 +219,7 @@ pub async fn progress(state: &dyn SyncState, now: Timestamp, run: &Run) -> Resul
 
 fn stored_people(batches: Batches, receipts: u32) -> u64 {
     let all = u64::from(batches.rows) + u64::from(batches.reads);
-    if all == 0 { batches.qualifying } else { batches.qualifying * u64::from(receipts).min(all) / all }
+    (batches.qualifying * u64::from(receipts).min(all)).checked_div(all).unwrap_or(batches.qualifying)
 }
 
 fn flow_state(problem: Option<&Problem>, without: FlowState) -> FlowState {

@@ -1,5 +1,7 @@
 //! Checks of the repository itself: which crate may know which, and what every file promises. Reads manifests and sources, runs nothing.
 
+#![expect(clippy::expect_used, reason = "a test fails where it expects")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -119,7 +119,7 @@ fn print(initial: &Comparison, changes: &Comparison) {
             "not expected",
             "0",
             &unexpected,
-            &if comparison.unexpected == 0 { "yes" } else { "NO" }.to_owned(),
+            if comparison.unexpected == 0 { "yes" } else { "NO" },
         ]);
     }
     for index in 2..5 {
