@@ -1,6 +1,6 @@
 //! Drives the functions' own use cases until there is nothing left to do: what schedules and event source mappings do on AWS.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use domain::initial_sync::{self, coordinator};
 use domain::people::WriteCounts;
 use domain::ports::PeoplePorts;
 use domain::pull::{self, Overlap, Pulled};
-use domain::{Advice, Failure, FailureKind, settings};
+use domain::{Advice, Failure, FailureKind};
 use runtime::{people, queue};
 use store::MemoryQueue;
 use store::memory::Delivery;
@@ -24,6 +24,8 @@ const POLLERS: usize = 3;
 const MESSAGES_PER_POLL: usize = 2;
 /// Ticks that may fail one after another before the command gives up; each has retried its calls already.
 const MAX_FAILED_TICKS: u32 = 5;
+/// Longest pause between tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Pause between looks at receipts.
 const RECEIPTS_POLL: Duration = Duration::from_millis(200);
 /// Pause before a batch that failed is tried again.
@@ -36,7 +38,6 @@ const MAX_ROUNDS: usize = 5;
 struct Shared {
     writes: Mutex<WriteCounts>,
     stop: AtomicBool,
-    working: AtomicU32,
     fatal: Mutex<Option<Failure>>,
     last: Mutex<Option<Failure>>,
 }
@@ -60,20 +61,16 @@ pub async fn until_in_step(embedded: &Embedded, full: bool) -> Result<WriteCount
         }
         writes += pull_until_caught_up(embedded, overlap).await?.writes;
         overlap = Overlap::No;
-        if !is_due(embedded).await? {
+        // Only a pull that comes after a long outage asks for another run.
+        if !initial_sync::is_wanted(&embedded.initial).await? {
             return Ok(writes);
         }
     }
     Err(CommandFailure::Wrong("a new initial sync keeps being needed; see `actions-sync status` for the reason".into()))
 }
 
-async fn is_due(embedded: &Embedded) -> Result<bool, CommandFailure> {
-    Ok(initial_sync::is_wanted(&embedded.initial).await?)
-}
-
 /// Ticks the coordinator, with workers beside it, until no run is left.
 async fn run_initial_sync(embedded: &Embedded) -> Result<WriteCounts, CommandFailure> {
-    settings::load(&*embedded.initial.state).await?.people()?;
     let shared = Arc::new(Shared::default());
     let mut pollers = Vec::new();
     for queue in [&embedded.batches, &embedded.reads] {
@@ -84,6 +81,11 @@ async fn run_initial_sync(embedded: &Embedded) -> Result<WriteCounts, CommandFai
     let result = ticks(embedded, &shared).await;
     shared.stop.store(true, Ordering::Relaxed);
     for poller in pollers {
+        // What a worker has in hand when the run fails is cut again by the next run.
+        if result.is_err() {
+            poller.abort();
+            continue;
+        }
         poller.await.map_err(|e| CommandFailure::Wrong(format!("a worker stopped: {e}")))?;
     }
     result?;
@@ -93,7 +95,7 @@ async fn run_initial_sync(embedded: &Embedded) -> Result<WriteCounts, CommandFai
 
 async fn ticks(embedded: &Embedded, shared: &Shared) -> Result<(), CommandFailure> {
     let mut line = ProgressLine::start();
-    let mut failed = 0;
+    let (mut failed, mut reached) = (0, false);
     loop {
         let pause = match coordinator::tick(&embedded.initial, None).await {
             Ok(tick) if !tick.running && !tick.held => {
@@ -101,12 +103,12 @@ async fn ticks(embedded: &Embedded, shared: &Shared) -> Result<(), CommandFailur
                 return Ok(());
             }
             Ok(tick) => {
-                failed = 0;
+                (failed, reached) = (0, true);
                 if tick.exports_pending { embedded.environment.export_poll } else { RECEIPTS_POLL }
             }
             Err(failure) => {
                 failed += 1;
-                pause_after(failure, failed)?
+                pause_after(failure, failed, reached)?
             }
         };
         // Short looks in between, so that progress is seen and a worker's trouble is heard while an export is waited for.
@@ -123,12 +125,15 @@ async fn ticks(embedded: &Embedded, shared: &Shared) -> Result<(), CommandFailur
     }
 }
 
-/// The one place that acts on a failed tick of this program.
-fn pause_after(failure: Failure, failed: u32) -> Result<Duration, CommandFailure> {
+/// The one place that acts on a failed tick or pull of this program. A Marketo that was never reached is more likely misspelt than down.
+fn pause_after(failure: Failure, failed: u32, reached: bool) -> Result<Duration, CommandFailure> {
     match failure.advice() {
-        Advice::Retry { after } if failed < MAX_FAILED_TICKS && failure.kind != FailureKind::Unreachable => {
-            eprintln!("trying again: {failure}");
-            Ok(after)
+        Advice::Retry { after }
+            if failed < MAX_FAILED_TICKS && (reached || failure.kind != FailureKind::Unreachable) =>
+        {
+            let pause = after.saturating_mul(1 << (failed - 1)).min(LONGEST_PAUSE);
+            eprintln!("trying again in {} s: {failure}", pause.as_secs());
+            Ok(pause)
         }
         Advice::Retry { .. } | Advice::Park { .. } | Advice::Reject | Advice::Halt => Err(failure.into()),
     }
@@ -157,9 +162,7 @@ async fn poll(ports: PeoplePorts, queue: Arc<MemoryQueue>, shared: Arc<Shared>) 
             queue.wait_for_message(Duration::from_millis(100)).await;
             continue;
         }
-        shared.working.fetch_add(1, Ordering::Relaxed);
         handle(&ports, &queue, &shared, deliveries).await;
-        shared.working.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -221,7 +224,7 @@ async fn pull_until_caught_up(embedded: &Embedded, overlap: Overlap) -> Result<P
             }
             Err(failure) => {
                 failed += 1;
-                tokio::time::sleep(pause_after(failure, failed)?).await;
+                tokio::time::sleep(pause_after(failure, failed, true)?).await;
             }
         }
     }

@@ -114,13 +114,7 @@ fn print(initial: &Comparison, changes: &Comparison) {
             ]);
         }
         let unexpected = comparison.unexpected.to_string();
-        table.add_row([
-            when,
-            "not expected",
-            "0",
-            &unexpected,
-            if comparison.unexpected == 0 { "yes" } else { "NO" },
-        ]);
+        table.add_row([when, "not expected", "0", &unexpected, if comparison.unexpected == 0 { "yes" } else { "NO" }]);
     }
     for index in 2..5 {
         if let Some(column) = table.column_mut(index) {
