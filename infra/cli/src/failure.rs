@@ -34,9 +34,13 @@ impl fmt::Display for CommandFailure {
 impl From<Failure> for CommandFailure {
     fn from(failure: Failure) -> Self {
         let next = match failure.advice() {
-            Advice::Park { .. } => "; the place is kept, run the same command again after that",
-            Advice::Retry { .. } => "; the place is kept, run the same command again",
-            Advice::Reject | Advice::Halt => "",
+            Advice::Park { until } => {
+                format!(
+                    "; it resets at {until:.0} (midnight US Central time); the place is kept, run the same command again then"
+                )
+            }
+            Advice::Retry { .. } => "; the place is kept, run the same command again".to_owned(),
+            Advice::Reject | Advice::Halt => String::new(),
         };
         match failure.kind {
             FailureKind::BadSetting | FailureKind::BadCredentials => Self::Usage(format!("{failure}{next}")),

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::ports::{CallBudget, Chance, Clock, SyncState};
@@ -254,15 +254,18 @@ fn daily_calls_gone(until: Timestamp) -> Failure {
     .with_until(until)
 }
 
-/// When Marketo's daily limits reset next.
+/// When Marketo's daily limits reset next: midnight in Central Time. Its pages say "CST" without saying whether that moves in summer; the
+/// zone with summer time is taken, and where that is wrong a caller who comes an hour early is told again.
 #[must_use]
 pub fn next_central_midnight(now: Timestamp) -> Timestamp {
-    let zone = TimeZone::get("America/Chicago").unwrap_or(TimeZone::UTC);
-    let tomorrow = now.to_zoned_datetime(zone).tomorrow().and_then(|t| t.start_of_day());
-    tomorrow.map_or(now, |t| t.timestamp())
+    let midnight = now.to_zoned_datetime(central()).tomorrow().and_then(|day| day.start_of_day());
+    midnight.map_or_else(|_| now.checked_add(SignedDuration::from_hours(24)).unwrap_or(now), |day| day.timestamp())
 }
 
 fn central_day(now: Timestamp) -> String {
-    let zone = TimeZone::get("America/Chicago").unwrap_or(TimeZone::UTC);
-    now.to_zoned_datetime(zone).date().to_string()
+    now.to_zoned_datetime(central()).date().to_string()
+}
+
+fn central() -> TimeZone {
+    TimeZone::get("America/Chicago").unwrap_or_else(|_| TimeZone::fixed(Offset::constant(-6)))
 }

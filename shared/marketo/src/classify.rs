@@ -1,15 +1,14 @@
 //! What an error means: the one table from Marketo's codes, HTTP statuses and broken connections to a failure and to whether a repeat
 //! makes sense. Knows no request and sends nothing.
 //!
-//! Texts are our own. Marketo's may quote values of people, so of them only names of fields that were asked for get through, and, for
-//! refused values, the words before the value.
+//! Texts are our own. Marketo's may quote values of people, so of them only names of fields that were asked for get through.
 
+use domain::budget::next_central_midnight;
 use domain::{Failure, FailureKind};
 use jiff::Timestamp;
 
 use crate::retry::{Again, Trouble};
 use crate::routes::{self, Route};
-use crate::times;
 
 /// Where something went wrong.
 #[derive(Debug, Clone, Copy)]
@@ -62,12 +61,11 @@ pub(crate) fn vendor_error(spot: Spot<'_>, code: &str, message: &str) -> Trouble
     };
     let failure = match code {
         "1006" => spot.failure(kind, &with_detail(text, &named_fields(message, spot.fields))),
-        "1003" => spot.failure(kind, &with_detail(text, &harmless(message))),
         _ => spot.failure(kind, text),
     };
     let failure = if code.is_empty() { failure } else { failure.with_code(short(code)) };
     let resets = matches!(kind, FailureKind::DailyCalls | FailureKind::DailyExport);
-    let failure = if resets { failure.with_until(times::next_central_midnight(spot.now)) } else { failure };
+    let failure = if resets { failure.with_until(next_central_midnight(spot.now)) } else { failure };
     Trouble::new(failure, again)
 }
 
@@ -164,16 +162,6 @@ fn named_fields(message: &str, fields: &[String]) -> String {
 
 fn with_detail(text: &str, detail: &str) -> String {
     if detail.is_empty() { text.to_owned() } else { format!("{text}: {detail}") }
-}
-
-/// The beginning of a vendor's text, up to the first quotation mark, without words that look like addresses, and not longer than is
-/// readable.
-pub(crate) fn harmless(message: &str) -> String {
-    const LONGEST: usize = 160;
-    let front = message.split(['\'', '"', '`', '‘', '’', '“', '”']).next().unwrap_or_default();
-    let words: Vec<&str> =
-        front.split_whitespace().filter(|word| !word.contains('@') && !word.contains("%40")).collect();
-    words.join(" ").chars().filter(|c| !c.is_control()).take(LONGEST).collect()
 }
 
 /// A code as it may stand in a message: vendors' codes are short numbers.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::MarketoClient;
-use crate::classify::{self, Spot};
+use crate::classify::Spot;
 use crate::envelope::Expect;
 use crate::request::Request;
 use crate::routes::{self, Route};
@@ -23,8 +23,6 @@ struct WireJob {
     #[serde(rename = "exportId")]
     export_id: Option<String>,
     status: Option<String>,
-    #[serde(rename = "errorMsg")]
-    error_msg: Option<String>,
     #[serde(rename = "numberOfRecords")]
     number_of_records: Option<u64>,
     #[serde(rename = "fileSize")]
@@ -109,9 +107,8 @@ fn status(spot: Spot<'_>, wire: WireJob) -> Result<ExportStatus, Failure> {
             _ => Err(spot.nonsense("a completed job has no numberOfRecords or no fileSize")),
         },
         "failed" => {
-            let reason = classify::harmless(wire.error_msg.as_deref().unwrap_or_default());
-            let text = "Marketo says the job failed";
-            Ok(ExportStatus::Failed(if reason.is_empty() { text.to_owned() } else { format!("{text}: {reason}") }))
+            // Its errorMsg may quote a person's values.
+            Ok(ExportStatus::Failed("Marketo says the job failed".to_owned()))
         }
         // Both spellings occur.
         "canceled" | "cancelled" => Ok(ExportStatus::Failed("the job was cancelled".to_owned())),

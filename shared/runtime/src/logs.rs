@@ -20,7 +20,7 @@ pub fn start(destination: Destination, default_level: &str) {
     // The SDK and HTTP crates log requests, with query strings and items in them, at their lower levels; the embedded DynamoDB warns
     // of every refused condition, which is how conditions work.
     let filter = EnvFilter::try_new(format!(
-        "warn,domain={level},marketo={level},store={level},runtime={level},actions_sync={level}"
+        "warn,dynoxide=error,domain={level},marketo={level},store={level},runtime={level},actions_sync={level}"
     ));
     let builder = tracing_subscriber::fmt()
         .json()

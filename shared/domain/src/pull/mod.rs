@@ -157,8 +157,8 @@ async fn passes(
         Overlap::No => false,
     };
     let overlap_span = SignedDuration::from_mins(settings.overlap_minutes);
-    // From one minute to the next the overlap makes good what a page lost; over a longer span only asking again does.
-    let doubt = overlap == Overlap::Always || started.duration_since(cursor.read_to) >= overlap_span;
+    // What a page lost is made good by the overlap of the next pull; over a longer span only asking again does that.
+    let doubt = started.duration_since(cursor.read_to) >= overlap_span;
     let mut tokens_are_new = with_overlap;
     if with_overlap {
         cursor = cursor_before(ports, &cursor, settings.overlap_minutes).await?;

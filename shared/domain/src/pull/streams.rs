@@ -68,7 +68,7 @@ async fn believable(
     doubt: bool,
 ) -> Result<ActivityPage, Failure> {
     let page = stream.page(ports, cursor, fields).await?;
-    if page.listed || !(page.more || doubt) {
+    if page.listed || !doubt {
         return Ok(page);
     }
     stream.page(ports, cursor, fields).await
