@@ -1,0 +1,248 @@
+//! The deployed programs themselves, started as Lambda starts them and fed with the events that AWS sends.
+
+use std::time::Duration;
+
+use domain::Timestamp;
+use domain::budget::Purpose;
+use domain::initial_sync;
+use domain::initial_sync::message::{BatchId, IdsBatch, PeopleMessage, RowsBatch};
+use domain::people::{Field, Fields, MarketoId, Person};
+use domain::ports::{PeoplePorts, PeopleTable, Queue};
+use serde_json::{Value, json};
+use simulator_marketo::{ChangeSet, Config, ExportConfig, Simulator};
+use store::MemoryQueue;
+
+use crate::support::compare::assert_in_step;
+use crate::support::embedded::{Embedded, Outside};
+use crate::support::functions::{FUNCTIONS, Function};
+use crate::support::sqs::{SqsServer, scheduled_event, sqs_event};
+
+const CANARY_SECRET: &str = "canary-secret-7d1c";
+const CANARY_EMAIL: &str = "canary.person@canary.example";
+/// Ticks of one minute on AWS, of half a second here.
+const MOST_TICKS: usize = 80;
+const TICK: Duration = Duration::from_millis(500);
+/// Messages of one event, as the event source mapping is set up.
+const BATCH_SIZE: usize = 10;
+
+/// Everything around the functions.
+struct Stage {
+    tables: Embedded,
+    sqs: SqsServer,
+    outside: Outside,
+}
+
+impl Stage {
+    async fn set(people: u64) -> Self {
+        let config = Config {
+            people,
+            client_secret: CANARY_SECRET.to_owned(),
+            canary_email: Some(CANARY_EMAIL.to_owned()),
+            export: ExportConfig { seconds: 1.0, ..ExportConfig::default() },
+            ..Config::default()
+        };
+        let sqs = SqsServer::start().await;
+        let marketo = Simulator::start(config.clone()).await.unwrap();
+        let (batches, reads) = (sqs.queues.batches.clone(), sqs.queues.reads.clone());
+        Self { tables: Embedded::start().await, sqs, outside: Outside { marketo, config, batches, reads } }
+    }
+
+    async fn start(&self, function: &str) -> Function {
+        let environment = [
+            ("AWS_ENDPOINT_URL", self.tables.endpoint.clone()),
+            ("AWS_ENDPOINT_URL_SQS", self.sqs.endpoint.clone()),
+            ("MARKETO_BASE_URL", self.outside.marketo.base_url()),
+            ("MARKETO_CLIENT_ID", self.outside.config.client_id.clone()),
+            ("MARKETO_CLIENT_SECRET", CANARY_SECRET.to_owned()),
+            ("PEOPLE_TABLE", self.tables.tables.people.clone()),
+            ("SYNC_STATE_TABLE", self.tables.tables.sync_state.clone()),
+            ("PEOPLE_BATCHES_QUEUE_URL", self.sqs.batches_url()),
+            ("PEOPLE_READS_QUEUE_URL", self.sqs.reads_url()),
+        ];
+        Function::start(function, &environment).await
+    }
+
+    /// Ports to look at the state with.
+    fn ports(&self) -> PeoplePorts {
+        self.tables.instance(Purpose::Changes, 1, &self.outside)
+    }
+}
+
+fn assert_no_canary(output: &str) {
+    assert!(output.contains("{\""), "there are no log lines: {output}");
+    let found = output.lines().find(|line| [CANARY_SECRET, CANARY_EMAIL].iter().any(|canary| line.contains(canary)));
+    assert_eq!(found, None);
+}
+
+fn rows(number: u32) -> PeopleMessage {
+    let person = |id: i64| Person {
+        id: MarketoId(id),
+        fields: Fields::from_iter([
+            (Field::LastName, "Person".to_owned()),
+            (Field::Email, CANARY_EMAIL.to_owned()),
+            (Field::SfdcLeadId, "00Q5e00000AbCdEEAV".to_owned()),
+        ]),
+        extra: [].into(),
+        qualifies: true,
+    };
+    let first = i64::from(number) * 3;
+    PeopleMessage::Rows(RowsBatch {
+        batch: BatchId { run: "run-1".to_owned(), part: "0.0".to_owned(), number },
+        as_of: "2026-07-01T12:00:00Z".parse().unwrap(),
+        fresh: true,
+        people: (first..first + 3).map(person).collect(),
+        unqualified: Vec::new(),
+        read_again: Vec::new(),
+    })
+}
+
+/// Ten messages, of which the one at a place is replaced.
+fn ten_with(bad: &str, place: usize, first: u32) -> Vec<String> {
+    let mut bodies: Vec<String> = (first..first + 10).map(|number| rows(number).to_body().unwrap()).collect();
+    bodies[place] = bad.to_owned();
+    bodies
+}
+
+/// The event of all that is queued, and the id of the message with a certain body.
+async fn queued(queue: &MemoryQueue, bodies: Vec<String>, wanted: &str) -> (Value, String) {
+    queue.send(bodies).await.unwrap();
+    let deliveries = queue.receive(BATCH_SIZE);
+    let id = deliveries.iter().find(|delivery| delivery.body == wanted).unwrap().message_id.clone();
+    (sqs_event(queue.name(), &deliveries), id)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_worker_reports_exactly_the_one_bad_body_among_ten() {
+    let stage = Stage::set(10).await;
+    let worker = stage.start("initial-sync-worker").await;
+    let other_version = rows(99).to_body().unwrap().replacen("\"v\":1", "\"v\":2", 1);
+    let no_json = format!("{{\"v\":1,\"kind\":\"rows\",\"people\":[{CANARY_EMAIL}");
+    for (number, bad) in [no_json, other_version].iter().enumerate() {
+        let first = u32::try_from(number).unwrap() * 10;
+        let (event, bad_id) = queued(&stage.sqs.queues.batches, ten_with(bad, 4 + number, first), bad).await;
+        let answer = worker.invoke(&event).await;
+        assert_eq!(answer, Ok(json!({ "batchItemFailures": [{ "itemIdentifier": bad_id }] })));
+
+        let ids: Vec<MarketoId> = (0..30).map(|id| MarketoId(i64::from(first) * 3 + id)).collect();
+        let stored = stage.tables.people().get(&ids).await.unwrap();
+        assert_eq!(stored.len(), 27, "all people of the nine good batches");
+        assert!(stored.iter().all(|row| row.fields.get(Field::Email) == Some(CANARY_EMAIL)));
+    }
+    let receipts = stage.ports().state.receipts("run-1/0.0/rows", 20).await.unwrap();
+    let expected: Vec<u32> = (0..20).filter(|number| ![4, 15].contains(number)).collect();
+    assert_eq!(receipts.into_iter().collect::<Vec<_>>(), expected);
+    assert_eq!(stage.sqs.queues.reads.counts().visible, 18, "one reading of roles for each batch");
+    assert_no_canary(&worker.output());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_without_a_message_id_fails_the_whole_invocation() {
+    let stage = Stage::set(10).await;
+    let worker = stage.start("initial-sync-worker").await;
+    let roles = PeopleMessage::Roles(IdsBatch {
+        batch: BatchId { run: "run-1".to_owned(), part: "0.0".to_owned(), number: 0 },
+        ids: Vec::new(),
+    });
+    let body = roles.to_body().unwrap();
+    let (mut event, _) = queued(&stage.sqs.queues.reads, vec![body.clone(), body.clone()], &body).await;
+    let whole = event.clone();
+    event["Records"][1].as_object_mut().unwrap().remove("messageId");
+
+    let error = worker.invoke(&event).await.unwrap_err();
+    assert!(error["errorMessage"].as_str().unwrap().contains("message id"), "{error}");
+    let receipts = stage.ports().state.receipts("run-1/0.0/roles", 1).await.unwrap();
+    assert!(receipts.is_empty(), "nothing of the batch is handled: {receipts:?}");
+
+    assert_eq!(worker.invoke(&whole).await, Ok(json!({ "batchItemFailures": [] })), "the next invocation goes well");
+    assert_no_canary(&worker.output());
+}
+
+/// Invokes the worker with what is queued, ten messages at a time, and deletes what it does not report.
+async fn work_off(worker: &Function, queue: &MemoryQueue) {
+    loop {
+        let deliveries = queue.receive(BATCH_SIZE);
+        if deliveries.is_empty() {
+            return;
+        }
+        let answer = worker.invoke(&sqs_event(queue.name(), &deliveries)).await.unwrap();
+        assert_eq!(answer, json!({ "batchItemFailures": [] }), "{}", worker.output());
+        for delivery in deliveries {
+            assert!(queue.delete(&delivery.receipt_handle));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_three_functions_bring_a_table_in_step_and_keep_it_there() {
+    let stage = Stage::set(2_000).await;
+    let world = stage.outside.marketo.world();
+    let (ports, people) = (stage.ports(), stage.tables.people());
+    let [coordinator, worker, pull] =
+        [stage.start(FUNCTIONS[0]).await, stage.start(FUNCTIONS[1]).await, stage.start(FUNCTIONS[2]).await];
+
+    let tick = scheduled_event("initial-sync");
+    assert_eq!(coordinator.invoke(&tick).await, Ok(Value::Null), "{}", coordinator.output());
+    let begun = initial_sync::peek(&ports).await.unwrap();
+    assert!(begun.run.is_some() && begun.completed.is_none(), "the first tick starts a run: {begun:?}");
+
+    let mut ticks = 1;
+    while initial_sync::is_running(&ports).await.unwrap() {
+        assert!(ticks < MOST_TICKS, "no end: {}", coordinator.output());
+        tokio::time::sleep(TICK).await;
+        coordinator.invoke(&tick).await.unwrap();
+        work_off(&worker, &stage.sqs.queues.batches).await;
+        work_off(&worker, &stage.sqs.queues.reads).await;
+        ticks += 1;
+    }
+    let completed = initial_sync::peek(&ports).await.unwrap().completed.unwrap();
+    assert_eq!(completed.people, 2_000);
+    assert_in_step(&world, &people).await;
+    assert_eq!(people.by_email(CANARY_EMAIL).await.unwrap().len(), 1, "the canary went all the way");
+    world.settle();
+
+    world.change(&ChangeSet { changed: 30, created: 5, deleted: 5, merged: 3, owners_lost: 4, ..ChangeSet::default() });
+    let before = Timestamp::now();
+    assert_eq!(pull.invoke(&scheduled_event("incremental-pull")).await, Ok(Value::Null), "{}", pull.output());
+    assert_in_step(&world, &people).await;
+    let rows = crate::support::compare::all_rows(&people).await;
+    assert!(rows.iter().any(|row| row.as_of >= before - Duration::from_secs(2)), "the pull wrote something");
+
+    for function in [&coordinator, &worker, &pull] {
+        assert!(function.output().contains("marketo call"), "{}", function.output());
+        assert_no_canary(&function.output());
+    }
+}
+
+const REQUIRED: [&str; 6] = [
+    "MARKETO_BASE_URL",
+    "MARKETO_SECRET_ARN",
+    "PEOPLE_TABLE",
+    "SYNC_STATE_TABLE",
+    "PEOPLE_BATCHES_QUEUE_URL",
+    "PEOPLE_READS_QUEUE_URL",
+];
+
+/// Starts a function with some of the required settings, and checks that it ends at once and names exactly the others.
+async fn assert_names_what_is_missing(function: &str, given: &[&str]) {
+    let value = |name: &str| match name {
+        "MARKETO_BASE_URL" => "https://123-ABC-456.mktorest.com".to_owned(),
+        other => other.to_lowercase(),
+    };
+    let environment: Vec<(&str, String)> = given.iter().map(|name| (*name, value(name))).collect();
+    let (status, output) = Function::start(function, &environment).await.ended().await;
+    assert!(!status.success(), "{function} ended with {status}");
+    for name in REQUIRED {
+        assert_eq!(output.contains(name), !given.contains(&name), "{function} says of {name}: {output}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn missing_settings_end_a_cold_start_and_are_named_together() {
+    for function in FUNCTIONS {
+        assert_names_what_is_missing(function, &[]).await;
+        let two_missing: Vec<&str> =
+            REQUIRED.into_iter().filter(|name| !["PEOPLE_TABLE", "MARKETO_SECRET_ARN"].contains(name)).collect();
+        assert_names_what_is_missing(function, &two_missing).await;
+        assert_names_what_is_missing(function, &REQUIRED[..2]).await;
+    }
+}

@@ -1,0 +1,12 @@
+//! Whole-system stories: the deployed bootstraps over an emulated Lambda, many instances at once, data that comes late, leases and
+//! budgets under contention, and pulls that fail half-way. Each compares the people table with what the simulated Marketo holds.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+mod bootstraps;
+mod budget;
+mod late_batches;
+mod leases;
+mod pull;
+mod support;
+mod together;

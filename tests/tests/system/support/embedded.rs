@@ -1,0 +1,81 @@
+//! The tables on DynamoDB embedded in the test process, and ports of many instances over them.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
+use domain::budget::Purpose;
+use domain::ports::{PeoplePorts, Queue};
+use dynoxide::Database;
+use marketo::{BaseUrl, MarketoConfig};
+use runtime::SystemClock;
+use runtime::wiring::{PeopleParts, people_ports};
+use secrecy::SecretString;
+use simulator_marketo::{Config as SimulatorConfig, Simulator};
+use store::{DynamoPeople, Tables};
+use tokio::net::TcpListener;
+
+/// Calls a day that Marketo sells by default.
+const DAILY_CALLS: u64 = 50_000;
+
+/// DynamoDB with the two tables.
+pub struct Embedded {
+    pub endpoint: String,
+    pub tables: Tables,
+    client: Client,
+}
+
+impl Embedded {
+    pub async fn start() -> Self {
+        let (listener, endpoint) = listen().await;
+        tokio::spawn(dynoxide::server::serve_on(listener, Database::memory().unwrap()));
+        let config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "tests"))
+            .endpoint_url(&endpoint);
+        let client = Client::from_conf(config.build());
+        let tables = Tables::with_prefix("system-");
+        store::create_tables(&client, &tables).await.unwrap();
+        Self { endpoint, tables, client }
+    }
+
+    /// The people table.
+    pub fn people(&self) -> DynamoPeople {
+        DynamoPeople::new(self.client.clone(), &self.tables.people, Arc::new(SystemClock))
+    }
+
+    /// Ports of one more instance of a function, with a Marketo client of its own.
+    pub fn instance(&self, purpose: Purpose, max_in_flight: usize, outside: &Outside) -> PeoplePorts {
+        let marketo = MarketoConfig {
+            base_url: BaseUrl::parse(&outside.marketo.base_url()).unwrap(),
+            client_id: outside.config.client_id.clone(),
+            client_secret: SecretString::from(outside.config.client_secret.clone()),
+            max_in_flight,
+        };
+        let parts = PeopleParts {
+            dynamodb: self.client.clone(),
+            tables: self.tables.clone(),
+            batches: outside.batches.clone(),
+            reads: outside.reads.clone(),
+            marketo,
+            daily_calls: DAILY_CALLS,
+        };
+        people_ports(parts, purpose).unwrap().0
+    }
+}
+
+/// What instances share besides the tables.
+pub struct Outside {
+    pub marketo: Simulator,
+    pub config: SimulatorConfig,
+    pub batches: Arc<dyn Queue>,
+    pub reads: Arc<dyn Queue>,
+}
+
+/// A free port of this machine.
+pub async fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    (listener, endpoint)
+}

@@ -1,0 +1,120 @@
+//! A server that speaks as much of SQS as functions need for sending. Tests receive from the queues behind it, as Lambda's pollers do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, StatusCode};
+use domain::ports::Queue;
+use runtime::{SystemChance, SystemClock};
+use serde_json::{Value, json};
+use store::MemoryQueue;
+use store::memory::Delivery;
+
+use super::embedded::listen;
+
+const BATCHES: &str = "people-batches";
+const READS: &str = "people-reads";
+
+pub struct SqsServer {
+    pub endpoint: String,
+    pub queues: Queues,
+}
+
+#[derive(Clone)]
+pub struct Queues {
+    pub batches: Arc<MemoryQueue>,
+    pub reads: Arc<MemoryQueue>,
+}
+
+impl SqsServer {
+    pub async fn start() -> Self {
+        let queue = |name: &str| {
+            Arc::new(MemoryQueue::new(name, Duration::from_secs(600), Arc::new(SystemClock), Arc::new(SystemChance)))
+        };
+        let queues = Queues { batches: queue(BATCHES), reads: queue(READS) };
+        let (listener, endpoint) = listen().await;
+        let app = Router::new().fallback(answer).layer(DefaultBodyLimit::max(8 << 20)).with_state(queues.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Self { endpoint, queues }
+    }
+
+    pub fn batches_url(&self) -> String {
+        format!("{}/000000000000/{BATCHES}", self.endpoint)
+    }
+
+    pub fn reads_url(&self) -> String {
+        format!("{}/000000000000/{READS}", self.endpoint)
+    }
+}
+
+async fn answer(State(queues): State<Queues>, headers: HeaderMap, body: String) -> (StatusCode, String) {
+    let request: Value = serde_json::from_str(&body).unwrap();
+    let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    let url = request["QueueUrl"].as_str().unwrap_or_default();
+    let queue = match url.rsplit('/').next() {
+        Some(BATCHES) => queues.batches,
+        Some(READS) => queues.reads,
+        _ => return refused("QueueDoesNotExist"),
+    };
+    if target != Some("AmazonSQS.SendMessageBatch") {
+        return refused("UnsupportedOperation");
+    }
+    let entries = request["Entries"].as_array().unwrap();
+    if entries.len() > 10 {
+        return refused("TooManyEntriesInBatchRequest");
+    }
+    let bodies: Vec<String> = entries.iter().map(|e| e["MessageBody"].as_str().unwrap().to_owned()).collect();
+    if bodies.iter().map(String::len).sum::<usize>() > 256 * 1024 {
+        return refused("BatchRequestTooLong");
+    }
+    queue.send(bodies).await.unwrap();
+    let successful: Vec<Value> =
+        entries.iter().map(|e| json!({ "Id": e["Id"], "MessageId": e["Id"], "MD5OfMessageBody": "" })).collect();
+    (StatusCode::OK, json!({ "Successful": successful, "Failed": [] }).to_string())
+}
+
+fn refused(code: &str) -> (StatusCode, String) {
+    (StatusCode::BAD_REQUEST, json!({ "__type": format!("com.amazonaws.sqs#{code}"), "message": code }).to_string())
+}
+
+/// The event that Lambda's poller makes of messages, in all its detail.
+pub fn sqs_event(queue: &str, deliveries: &[Delivery]) -> Value {
+    let records: Vec<Value> = deliveries.iter().map(|delivery| record(queue, delivery)).collect();
+    json!({ "Records": records })
+}
+
+fn record(queue: &str, delivery: &Delivery) -> Value {
+    json!({
+        "messageId": delivery.message_id,
+        "receiptHandle": delivery.receipt_handle,
+        "body": delivery.body,
+        "attributes": {
+            "ApproximateReceiveCount": delivery.receive_count.to_string(),
+            "SentTimestamp": "1782907200000",
+            "SenderId": "AIDAIENQZJOLO23YVJ4VO",
+            "ApproximateFirstReceiveTimestamp": "1782907200010"
+        },
+        "messageAttributes": {},
+        "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": format!("arn:aws:sqs:eu-central-1:123456789012:{queue}"),
+        "awsRegion": "eu-central-1"
+    })
+}
+
+/// The event that EventBridge Scheduler sends where the schedule names no input of its own.
+pub fn scheduled_event(schedule: &str) -> Value {
+    json!({
+        "version": "0",
+        "id": "5b5b6c5e-2d2f-4f39-9b7c-0d5d1c0c3a11",
+        "detail-type": "Scheduled Event",
+        "source": "aws.scheduler",
+        "account": "123456789012",
+        "time": "2026-07-01T12:00:00Z",
+        "region": "eu-central-1",
+        "resources": [format!("arn:aws:scheduler:eu-central-1:123456789012:schedule/default/{schedule}")],
+        "detail": "{}"
+    })
+}
