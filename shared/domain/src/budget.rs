@@ -161,6 +161,14 @@ impl SharedBudget {
         self.state.save(KEY, &value, seen).await.map(drop)
     }
 
+    fn share_gone(&self, until: Timestamp) -> Failure {
+        let (percent, calls) = (self.purpose.percent_of_day(), self.daily_calls);
+        let text = format!(
+            "{percent} % of the day's {calls} Marketo API calls (MARKETO_DAILY_CALLS) are used, which is all that this flow may use"
+        );
+        Failure::new(FailureKind::DailyCalls, text).with_until(until)
+    }
+
     async fn jitter(&self) {
         let pause = Duration::from_millis(5 + self.chance.next_u64() % 50);
         self.clock.sleep(pause).await;
@@ -176,7 +184,7 @@ impl SharedBudget {
                 return Err(daily_calls_gone(until));
             }
             match self.next(&mut taken, now) {
-                Next::DayGone => return Err(daily_calls_gone(next_central_midnight(now))),
+                Next::DayGone => return Err(self.share_gone(next_central_midnight(now))),
                 Next::NotBefore(second) if second > deadline => {
                     return Err(Failure::new(
                         FailureKind::RateLimited,
@@ -247,11 +255,7 @@ pub async fn parked_until(state: &dyn SyncState) -> Result<Option<Timestamp>, Fa
 }
 
 fn daily_calls_gone(until: Timestamp) -> Failure {
-    Failure::new(
-        FailureKind::DailyCalls,
-        format!("the day's Marketo API calls are used up; they reset at {until} (midnight US Central time), and the sync goes on by itself then"),
-    )
-    .with_until(until)
+    Failure::new(FailureKind::DailyCalls, "the day's Marketo API calls are used up").with_until(until)
 }
 
 /// When Marketo's daily limits reset next: midnight in Central Time. Its pages say "CST" without saying whether that moves in summer; the

@@ -53,5 +53,7 @@ fn time(at: Option<domain::Timestamp>) -> String {
 }
 
 fn problem(problem: &Option<Problem>) -> String {
-    problem.as_ref().map_or_else(String::new, |p| p.message.clone())
+    let Some(problem) = problem else { return String::new() };
+    let resets = problem.until.map_or_else(String::new, |until| format!("; resets at {until:.0}"));
+    format!("{}{resets}", problem.message)
 }
