@@ -17,7 +17,8 @@ pub const FUNCTIONS: [&str; 3] = ["initial-sync-coordinator", "initial-sync-work
 /// Longest that an invocation or a failing cold start may take here.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Where the built functions lie. They are built with the profile and into the folder of the running test.
+/// Where the built functions lie. They are built with the profile and into the folder of the running test, out of the whole workspace, so
+/// that the crates below them are those that `cargo test` has just built.
 static BUILT: LazyLock<PathBuf> = LazyLock::new(build);
 
 fn build() -> PathBuf {
@@ -29,10 +30,16 @@ fn build() -> PathBuf {
     };
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(workspace).args(["build", "--offline", "--profile", profile, "--target-dir"]);
+    cargo.current_dir(workspace).args([
+        "build",
+        "--offline",
+        "--workspace",
+        "--bins",
+        "--profile",
+        profile,
+        "--target-dir",
+    ]);
     cargo.arg(folder.parent().unwrap());
-    // All packages: their features are then those that `cargo test` has built with, so that only the functions are left to build.
-    cargo.args(["--workspace", "--bins"]);
     let output = cargo.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     folder.to_owned()
