@@ -233,6 +233,9 @@ impl CallBudget for SharedBudget {
     }
 
     async fn daily_calls_gone(&self, until: Timestamp) {
+        if let Ok(mut block) = self.block.lock() {
+            *block = Block::default();
+        }
         for _ in 0..MAX_SAVE_TRIES {
             let Ok((mut taken, seen)) = self.load().await else { return };
             taken.parked_until = Some(until);

@@ -113,9 +113,9 @@ impl<T: Serialize> Lease<'_, T> {
         };
         let value = to_value(&leased)?;
         self.version = match self.store.save(self.key, &value, seen).await {
-            // A save whose answer was lost is repeated below us, and then conflicts with itself.
-            Err(failure) if failure.kind == FailureKind::Conflict => {
-                self.own_save(&value, seen).await?.ok_or(failure)?
+            // A save whose answer was lost may have happened; one that is repeated below us conflicts with itself then.
+            Err(failure) if matches!(failure.kind, FailureKind::Conflict | FailureKind::Unavailable) => {
+                self.own_save(&value, seen).await.ok().flatten().ok_or(failure)?
             }
             other => other?,
         };

@@ -12,7 +12,7 @@ pub type Lookup<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 pub const DEFAULT_DAILY_CALLS: u64 = 50_000;
 
 /// Everything that is wrong with the environment.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct ConfigError {
     problems: Vec<String>,
 }
@@ -20,6 +20,13 @@ pub struct ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "bad configuration: {}", self.problems.join("; "))
+    }
+}
+
+/// The same sentence, because a `main` that ends with an error prints this form of it.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
