@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use crate::support::{Story, quick};
 
 /// How long an operator with a mistyped host waits for the message.
@@ -27,7 +29,8 @@ fn closed_port() -> String {
 
 #[tokio::test]
 async fn a_bad_environment_is_named() {
-    for Case { changes, code, says } in [
+    let mut stories = JoinSet::new();
+    for case in [
         case(&[("MARKETO_CLIENT_SECRET", "wrong")], 2, &["MARKETO_CLIENT_ID", "MARKETO_CLIENT_SECRET"]),
         case(&[("MARKETO_CLIENT_ID", "nobody")], 2, &["MARKETO_CLIENT_ID", "MARKETO_CLIENT_SECRET"]),
         case(
@@ -43,16 +46,23 @@ async fn a_bad_environment_is_named() {
         case(&[("MARKETO_BASE_URL", "http://marketo.example")], 2, &["MARKETO_BASE_URL", "loopback"]),
         case(&[("MARKETO_BASE_URL", &closed_port())], 1, &["MARKETO_BASE_URL"]),
     ] {
-        let mut story = Story::of(quick("environment", 100)).await;
-        for (name, value) in &changes {
-            story.env(name, value);
-        }
-        let run = story.sync(&[]).await;
-        run.ends(code, &says);
-        assert!(run.took < MAX_WAIT, "{changes:?} took {:?}", run.took);
-        assert!(!story.path("dump").exists(), "{changes:?}: there is nothing to dump");
-        story.on_state(&["verify"]).await.ends(code, &says);
+        stories.spawn(is_named(case));
     }
+    while let Some(ended) = stories.join_next().await {
+        ended.unwrap();
+    }
+}
+
+async fn is_named(Case { changes, code, says }: Case) {
+    let mut story = Story::of(quick("environment", 100)).await;
+    for (name, value) in &changes {
+        story.env(name, value);
+    }
+    let run = story.sync(&[]).await;
+    run.ends(code, &says);
+    assert!(run.took < MAX_WAIT, "{changes:?} took {:?}", run.took);
+    assert!(!story.path("dump").exists(), "{changes:?}: there is nothing to dump");
+    story.on_state(&["verify"]).await.ends(code, &says);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod daily_limits;
 mod filling;
 mod killing;
 mod questions;
+mod refused_roles;
 mod secrecy;
 mod support;
 mod widening;
