@@ -1,1 +1,15 @@
-//! Nothing of its own: the whole-system stories and the checks of the repository are the tests of this package.
+//! What proves the whole: worlds in which all parts run together, clocks that tests hold, and the comparison with what Marketo holds.
+//!
+//! The binary `prove` runs the long proofs by hand or in CI; the stories under `tests/tests` use the same parts.
+
+#![expect(clippy::unwrap_used, reason = "a proof fails where it unwraps")]
+
+pub mod compare;
+pub mod world;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks, also after a failed assertion of another task, so that the first failure is the one that is seen.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

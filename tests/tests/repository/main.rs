@@ -47,7 +47,7 @@ fn allowed(package: &str, path: &Path) -> Option<&'static [&'static str]> {
         "marketo" | "store" => Some(&["domain"]),
         "runtime" => Some(&["domain", "marketo", "store"]),
         "actions-sync" => Some(&["domain", "marketo", "runtime", "simulator-marketo", "store"]),
-        "system-tests" => Some(&[]),
+        "system-tests" => Some(&["domain", "marketo", "runtime", "simulator-marketo", "store"]),
         _ if path.components().any(|c| c.as_os_str() == "functions") => Some(FUNCTION),
         _ => None,
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use simulator_marketo::{ChangeSet, Config, ExportConfig, Simulator};
 use store::MemoryQueue;
 
-use crate::support::compare::assert_in_step;
+use system_tests::compare::assert_in_step;
 use crate::support::embedded::{Embedded, Outside};
 use crate::support::functions::{FUNCTIONS, Function};
 use crate::support::sqs::{SqsServer, scheduled_event, sqs_event};
@@ -204,7 +204,7 @@ async fn the_three_functions_bring_a_table_in_step_and_keep_it_there() {
     let before = Timestamp::now();
     assert_eq!(pull.invoke(&scheduled_event("incremental-pull")).await, Ok(Value::Null), "{}", pull.output());
     assert_in_step(&world, &people).await;
-    let rows = crate::support::compare::all_rows(&people).await;
+    let rows = system_tests::compare::all_rows(&people).await;
     assert!(rows.iter().any(|row| row.as_of >= before - Duration::from_secs(2)), "the pull wrote something");
 
     for function in [&coordinator, &worker, &pull] {

@@ -8,7 +8,7 @@ use domain::ports::{CallBudget, Chance, Clock};
 use domain::{Failure, FailureKind, Timestamp};
 
 use crate::support::unsure::UnsureState;
-use crate::support::world::{Seeded, TestClock};
+use system_tests::world::{Seeded, TestClock};
 
 const START: &str = "2026-07-01T12:00:00Z";
 const WINDOW: Duration = Duration::from_secs(20);

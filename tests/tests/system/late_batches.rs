@@ -10,7 +10,7 @@ use domain::people::{MarketoId, Status, WriteCounts};
 use domain::pull::Overlap;
 use simulator_marketo::{ChangeSet, Changed};
 
-use crate::support::compare::all_rows;
+use system_tests::compare::all_rows;
 use crate::support::memory::SmallWorld;
 
 const PEOPLE: u64 = 1_500;

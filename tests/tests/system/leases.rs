@@ -7,7 +7,7 @@ use domain::lease::{self, Lease};
 use domain::ports::SyncState;
 
 use crate::support::unsure::{Loss, UnsureState};
-use crate::support::world::TestClock;
+use system_tests::world::TestClock;
 
 const KEY: &str = "lease-of-a-test";
 const LIFE: Duration = Duration::from_secs(300);

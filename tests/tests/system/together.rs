@@ -18,9 +18,9 @@ use store::memory::Misbehaviour;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::support::compare::assert_in_step;
+use system_tests::compare::assert_in_step;
 use crate::support::embedded::{Embedded, Outside};
-use crate::support::lock;
+use system_tests::lock;
 
 const PEOPLE: u64 = 20_000;
 /// How long an instance rests between two invocations: a minute on AWS.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::lambda::{LambdaApi, Outcome};
-use super::lock;
+use system_tests::lock;
 
 /// The functions of the people flow.
 pub const FUNCTIONS: [&str; 3] = ["initial-sync-coordinator", "initial-sync-worker", "incremental-pull"];

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex as Turn, mpsc, oneshot};
 
 use super::embedded::listen;
-use super::lock;
+use system_tests::lock;
 
 /// Time that an invocation is told to have.
 const TIMEOUT: Duration = Duration::from_secs(120);

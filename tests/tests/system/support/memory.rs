@@ -16,9 +16,9 @@ use secrecy::SecretString;
 use simulator_marketo::{ClockMode, Config, Simulator, World};
 use store::MemoryQueue;
 
-use super::compare;
+use system_tests::compare;
 use super::unsure::{KeptQueue, UnsurePeople, UnsureState};
-use super::world::{Seeded, TestClock};
+use system_tests::world::{Seeded, TestClock};
 
 /// When the small worlds begin: 2026-07-01, noon.
 const START: i64 = 1_782_907_200;

@@ -10,7 +10,7 @@ use domain::{Failure, FailureKind};
 use serde_json::Value;
 use store::{MemoryPeople, MemoryQueue, MemoryState};
 
-use super::lock;
+use system_tests::lock;
 
 /// How a write goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use domain::Timestamp;
 use domain::ports::{Chance, Clock};
 use simulator_marketo::World;
 
-use super::lock;
+use crate::lock;
 
 /// Longest step in which a sleeper moves the time on before others may look at the clock.
 const STEP: Duration = Duration::from_millis(500);
@@ -31,6 +31,7 @@ impl TestClock {
         Arc::new(Self { now: Mutex::new(now), world: Some(world) })
     }
 
+    /// Moves the time on, and the simulated Marketo's with it.
     pub fn advance(&self, by: Duration) -> Timestamp {
         let mut now = lock(&self.now);
         let before = *now;
@@ -65,6 +66,7 @@ impl Clock for TestClock {
 pub struct Seeded(Mutex<u64>);
 
 impl Seeded {
+    /// The numbers of this seed.
     pub fn new(seed: u64) -> Arc<Self> {
         Arc::new(Self(Mutex::new(seed)))
     }
