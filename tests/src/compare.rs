@@ -47,7 +47,8 @@ pub fn differences(truth: impl Iterator<Item = ExpectedPerson>, people: &[Person
     differences
 }
 
-fn difference(person: &ExpectedPerson, row: &PersonRow) -> Option<String> {
+/// In what a row is wrong.
+pub fn difference(person: &ExpectedPerson, row: &PersonRow) -> Option<String> {
     let id = row.id;
     if person.status != row.status.as_str() {
         return Some(format!("{id} is {:?} as of {}, should be {}", row.status, row.as_of, person.status));
@@ -61,9 +62,18 @@ fn difference(person: &ExpectedPerson, row: &PersonRow) -> Option<String> {
     if person.sfdc_opportunity_id != row.opportunity {
         return Some(format!("{id} has opportunity {:?}, not {:?}", row.opportunity, person.sfdc_opportunity_id));
     }
-    let wrong = Field::ALL.iter().find(|field| expected(person, **field) != row.fields.get(**field))?;
-    let (is, should_be) = (row.fields.get(*wrong), expected(person, *wrong));
+    let wrong = wrong_field(person, row)?;
+    let (is, should_be) = (row.fields.get(wrong), expected(person, wrong));
     Some(format!("{id} has {} {is:?} as of {}, should be {should_be:?}", wrong.name(), row.as_of))
+}
+
+/// Whether all text fields are right.
+pub fn same_fields(person: &ExpectedPerson, row: &PersonRow) -> bool {
+    wrong_field(person, row).is_none()
+}
+
+fn wrong_field(person: &ExpectedPerson, row: &PersonRow) -> Option<Field> {
+    Field::ALL.into_iter().find(|field| expected(person, *field) != row.fields.get(*field))
 }
 
 fn expected(person: &ExpectedPerson, field: Field) -> Option<&str> {

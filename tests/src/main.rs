@@ -1,5 +1,12 @@
 //! `cargo prove`: the long proofs. Each subcommand prints what it measured and ends with 1 where something does not hold.
 
+#![expect(clippy::print_stdout, reason = "its results are for people to read")]
+
+mod mutations;
+mod seeds;
+
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -10,8 +17,16 @@ struct Args {
 }
 
 #[derive(Subcommand)]
-enum Proof {}
+enum Proof {
+    /// Seeded simulation of the whole people flow: everything that can go wrong at once, the invariants watched all along
+    Seeds(seeds::Args),
+    /// Breaks one rule at a time and requires that the seeds find it
+    Mutations(mutations::Args),
+}
 
-fn main() {
-    match Args::parse().proof {}
+fn main() -> ExitCode {
+    match Args::parse().proof {
+        Proof::Seeds(args) => seeds::prove(&args),
+        Proof::Mutations(args) => mutations::prove(&args),
+    }
 }

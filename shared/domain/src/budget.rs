@@ -30,6 +30,13 @@ const MAX_BLOCK: u32 = 5;
 const MAX_WAIT_SECONDS: i64 = 45;
 /// Most tries against others who take at the same moment.
 const MAX_SAVE_TRIES: u32 = 50;
+/// Calls that the holder of the incremental pull's lease may make without asking, so that a pull that finds nothing need not write here:
+/// two for each of its three streams. Nobody else gets them.
+const ALLOWANCE: u32 = 6;
+/// Seconds in which they have to be used.
+const ALLOWANCE_LIFE: i64 = 15;
+/// Least time between two allowances: no window may meet both.
+pub const ALLOWANCE_EVERY: SignedDuration = SignedDuration::from_secs(ALLOWANCE_LIFE + WINDOW_SLOTS);
 const KEY: &str = "call-budget";
 
 /// For whom calls are taken, and so how much is left to others.
@@ -45,7 +52,7 @@ impl Purpose {
     fn per_window(self) -> u32 {
         match self {
             Self::InitialSync => CALLS_PER_WINDOW - 10,
-            Self::Changes => CALLS_PER_WINDOW,
+            Self::Changes => CALLS_PER_WINDOW - ALLOWANCE,
         }
     }
 
@@ -53,7 +60,7 @@ impl Purpose {
     fn percent_of_day(self) -> u64 {
         match self {
             Self::InitialSync => 80,
-            Self::Changes => 98,
+            Self::Changes => 95,
         }
     }
 }
@@ -70,10 +77,30 @@ struct Taken {
     parked_until: Option<Timestamp>,
 }
 
+/// Calls that this process may make until the end of a second.
 #[derive(Debug, Default)]
 struct Block {
-    second: i64,
+    from: i64,
+    until: i64,
     left: u32,
+}
+
+#[derive(Debug, Default)]
+struct Blocks {
+    allowance: Block,
+    taken: Block,
+    /// Calls of allowances that are not yet among the day's calls; they are added with the next block.
+    uncounted: u64,
+}
+
+impl Block {
+    fn take(&mut self, now: i64) -> bool {
+        let usable = self.left > 0 && (self.from..=self.until).contains(&now);
+        if usable {
+            self.left -= 1;
+        }
+        usable
+    }
 }
 
 /// The budget as one function sees it.
@@ -83,7 +110,7 @@ pub struct SharedBudget {
     chance: Arc<dyn Chance>,
     purpose: Purpose,
     daily_calls: u64,
-    block: Mutex<Block>,
+    blocks: Mutex<Blocks>,
     /// One caller at a time goes for a block; the others of this process wait for it.
     taking: futures_util::lock::Mutex<()>,
 }
@@ -109,19 +136,24 @@ impl SharedBudget {
             chance,
             purpose,
             daily_calls,
-            block: Mutex::default(),
+            blocks: Mutex::default(),
             taking: futures_util::lock::Mutex::new(()),
         }
     }
 
     fn use_block(&self) -> bool {
         let now = self.clock.now().as_second();
-        let Ok(mut block) = self.block.lock() else { return false };
-        let usable = block.left > 0 && (block.second..=block.second + BLOCK_LIFE).contains(&now);
-        if usable {
-            block.left -= 1;
+        let Ok(mut blocks) = self.blocks.lock() else { return false };
+        if blocks.taken.take(now) {
+            return true;
         }
-        usable
+        let allowed = blocks.allowance.take(now);
+        blocks.uncounted += u64::from(allowed);
+        allowed
+    }
+
+    fn uncounted(&self) -> u64 {
+        self.blocks.lock().map_or(0, |blocks| blocks.uncounted)
     }
 
     fn next(&self, taken: &mut Taken, now: Timestamp) -> Next {
@@ -197,11 +229,13 @@ impl SharedBudget {
                 }
                 Next::Take { second, calls } => {
                     *taken.slots.entry(second).or_default() += calls;
-                    taken.day_calls += u64::from(calls);
+                    let uncounted = self.uncounted();
+                    taken.day_calls += u64::from(calls) + uncounted;
                     match self.save(&taken, seen).await {
                         Ok(()) => {
-                            if let Ok(mut block) = self.block.lock() {
-                                *block = Block { second, left: calls };
+                            if let Ok(mut blocks) = self.blocks.lock() {
+                                blocks.taken = Block { from: second, until: second + BLOCK_LIFE, left: calls };
+                                blocks.uncounted -= uncounted.min(blocks.uncounted);
                             }
                             return Ok(());
                         }
@@ -232,9 +266,16 @@ impl CallBudget for SharedBudget {
         }
     }
 
+    fn allow(&self) {
+        let from = self.clock.now().as_second();
+        if let Ok(mut blocks) = self.blocks.lock() {
+            blocks.allowance = Block { from, until: from + ALLOWANCE_LIFE, left: ALLOWANCE };
+        }
+    }
+
     async fn daily_calls_gone(&self, until: Timestamp) {
-        if let Ok(mut block) = self.block.lock() {
-            *block = Block::default();
+        if let Ok(mut blocks) = self.blocks.lock() {
+            (blocks.taken, blocks.allowance) = (Block::default(), Block::default());
         }
         for _ in 0..MAX_SAVE_TRIES {
             let Ok((mut taken, seen)) = self.load().await else { return };

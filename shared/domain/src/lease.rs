@@ -34,6 +34,8 @@ pub struct Lease<'a, T> {
     holder: String,
     life: Duration,
     version: u64,
+    /// Whether the last holder never gave it back: cut off, or paused, and then it may still write what it has read.
+    pub taken_over: bool,
     /// The state; changes are kept by [`Lease::commit`] and [`Lease::release`].
     pub state: T,
 }
@@ -60,12 +62,12 @@ pub async fn take<'a, T>(
 where
     T: Serialize + DeserializeOwned + Default,
 {
-    let (state, seen) = match load::<T>(store, key).await? {
+    let (state, seen, taken_over) = match load::<T>(store, key).await? {
         Some((leased, _)) if leased.holder.is_some() && leased.held_until > clock.now() => return Ok(None),
-        Some((leased, version)) => (leased.state, Some(version)),
-        None => (T::default(), None),
+        Some((leased, version)) => (leased.state, Some(version), leased.holder.is_some()),
+        None => (T::default(), None, false),
     };
-    let mut lease = Lease { store, clock, key, holder: holder.to_owned(), life, version: 0, state };
+    let mut lease = Lease { store, clock, key, holder: holder.to_owned(), life, version: 0, taken_over, state };
     match lease.save(seen, true).await {
         Ok(()) => Ok(Some(lease)),
         Err(failure) if failure.kind == FailureKind::Conflict => Ok(None),

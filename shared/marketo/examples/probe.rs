@@ -37,6 +37,8 @@ impl CallBudget for World {
         Ok(())
     }
 
+    fn allow(&self) {}
+
     async fn daily_calls_gone(&self, _: Timestamp) {}
 }
 

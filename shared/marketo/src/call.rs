@@ -105,15 +105,16 @@ impl Inner {
         permit: OwnedSemaphorePermit,
     ) -> Result<Answer, Trouble> {
         let spot = Spot { fields: &request.fields, ..self.spot(request.route) };
-        let http = if request.route.is_bulk() { &self.bulk } else { &self.rest };
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.secret()))
             .map_err(|_| spot.bad_answer("the access token cannot stand in a header"))?;
         bearer.set_sensitive(true);
-        let ready = request.build(http, &self.config.base_url).header(AUTHORIZATION, bearer);
+        let mut ready = request.build(&self.config.base_url).map_err(|error| classify::unsent(spot, error))?;
+        ready.headers_mut().insert(AUTHORIZATION, bearer);
         let exchange = async {
-            let response = ready.send().await.map_err(|error| classify::transport(spot, &error))?;
+            let sent = self.clock.now();
+            let response = self.transport.send(ready).await.map_err(|error| classify::unsent(spot, error))?;
             if let Some(date) = response.headers().get(DATE).and_then(|date| date.to_str().ok()) {
-                self.marketo_clock.learn(date);
+                self.marketo_clock.learn(date, sent);
             }
             let spot = Spot { now: self.marketo_clock.now(), ..spot };
             self.counters.answered(request.route);
@@ -141,7 +142,7 @@ async fn understand(spot: Spot<'_>, response: Response, request: &Request) -> Re
 /// Reads a whole body, up to a limit.
 pub(crate) async fn read_body(spot: Spot<'_>, mut response: Response, largest: usize) -> Result<BytesMut, Trouble> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| classify::transport(spot, &error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| classify::unsent(spot, error.into()))? {
         if body.len() + chunk.len() > largest {
             return Err(Trouble::last(spot.nonsense("the answer is larger than any that is documented")));
         }

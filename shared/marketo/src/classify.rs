@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::retry::{Again, Trouble};
 use crate::routes::{self, Route};
+use crate::transport::SendError;
 
 /// Where something went wrong.
 #[derive(Debug, Clone, Copy)]
@@ -138,19 +139,19 @@ pub(crate) fn http_status(spot: Spot<'_>, status: u16) -> Trouble {
     Trouble::new(spot.failure(kind, text).with_code(status.to_string()), again)
 }
 
-/// What a request that got no whole answer means. The error's own text is dropped: it can hold the address with its parameters.
-pub(crate) fn transport(spot: Spot<'_>, error: &reqwest::Error) -> Trouble {
-    if error.is_connect() {
-        let text = format!("no connection to {}; check MARKETO_BASE_URL and the network", spot.host);
-        return Trouble::new(spot.failure(FailureKind::Unreachable, &text), Again::Backoff);
+/// What a request that got no whole answer means.
+pub(crate) fn unsent(spot: Spot<'_>, error: SendError) -> Trouble {
+    match error {
+        SendError::NoConnection => {
+            let text = format!("no connection to {}; check MARKETO_BASE_URL and the network", spot.host);
+            Trouble::new(spot.failure(FailureKind::Unreachable, &text), Again::Backoff)
+        }
+        SendError::BadRequest => {
+            Trouble::last(spot.failure(FailureKind::BadRequest, "the request cannot be put together"))
+        }
+        SendError::TimedOut => spot.lost("no answer in time"),
+        SendError::Broken => spot.lost("the connection broke off"),
     }
-    if error.is_builder() {
-        return Trouble::last(spot.failure(FailureKind::BadRequest, "the request cannot be put together"));
-    }
-    if error.is_timeout() {
-        return spot.lost("no answer in time");
-    }
-    spot.lost("the connection broke off")
 }
 
 /// Which of the fields asked for a message names. Its own words are not passed on.

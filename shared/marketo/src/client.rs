@@ -2,11 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::ports::{CallBudget, Chance, Clock};
 use domain::{Failure, FailureKind};
-use reqwest::{Client, ClientBuilder, redirect};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -17,10 +15,8 @@ use crate::identity::Identity;
 use crate::request::Request;
 use crate::routes;
 use crate::stats::{ClientStats, Counters};
+use crate::transport::{Http, Transport};
 use crate::values;
-
-/// Longest wait for a connection.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A client of one Marketo subscription. Clones share everything: token, connections, limits, counts.
 ///
@@ -33,9 +29,7 @@ pub struct MarketoClient {
 pub(crate) struct Inner {
     pub config: MarketoConfig,
     pub limits: TimeLimits,
-    pub rest: Client,
-    /// Without compression, which the bulk API does not do, and which would make byte offsets meaningless.
-    pub bulk: Client,
+    pub transport: Arc<dyn Transport>,
     pub identity: Identity,
     pub clock: Arc<dyn Clock>,
     pub chance: Arc<dyn Chance>,
@@ -75,20 +69,34 @@ impl MarketoClient {
         budget: Arc<dyn CallBudget>,
         limits: TimeLimits,
     ) -> Result<Self, Failure> {
+        let transport = Arc::new(Http::new(&config)?);
+        Self::over(transport, config, clock, chance, budget, limits)
+    }
+
+    /// A client over another transport than the network.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn over(
+        transport: Arc<dyn Transport>,
+        config: MarketoConfig,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+        budget: Arc<dyn CallBudget>,
+        limits: TimeLimits,
+    ) -> Result<Self, Failure> {
         use secrecy::ExposeSecret;
         if config.client_id.is_empty() || config.client_secret.expose_secret().is_empty() {
             let text = "MARKETO_CLIENT_ID or MARKETO_CLIENT_SECRET is empty";
             return Err(Failure::new(FailureKind::BadSetting, text));
         }
-        let rest = built(http(&config).gzip(true))?;
-        let bulk = built(http(&config).no_gzip())?;
         let marketo_clock = Arc::new(MarketoClock::new(clock.clone()));
         let world = (clock.clone(), chance.clone());
-        let identity = Identity::new(rest.clone(), config.clone(), limits.usual, world, marketo_clock.clone());
+        let identity = Identity::new(transport.clone(), config.clone(), limits.usual, world, marketo_clock.clone());
         let permits = Arc::new(Semaphore::new(config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS)));
         let counters = Arc::default();
         let inner =
-            Inner { config, limits, rest, bulk, identity, clock, chance, budget, permits, marketo_clock, counters };
+            Inner { config, limits, transport, identity, clock, chance, budget, permits, marketo_clock, counters };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -116,20 +124,4 @@ impl fmt::Debug for MarketoClient {
             .field("base_url", &self.inner.config.base_url.to_string())
             .finish_non_exhaustive()
     }
-}
-
-/// Redirects are not followed: the token would go along. A proxy of the environment is of no use for this machine's own addresses.
-fn http(config: &MarketoConfig) -> ClientBuilder {
-    let builder = Client::builder()
-        .user_agent(concat!("actions-sync/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .connect_timeout(CONNECT_LIMIT);
-    if config.base_url.is_loopback() { builder.no_proxy() } else { builder }
-}
-
-fn built(builder: ClientBuilder) -> Result<Client, Failure> {
-    builder.build().map_err(|error| {
-        let text = format!("the HTTP client cannot be set up: {}", error.without_url());
-        Failure::new(FailureKind::BadSetting, text)
-    })
 }

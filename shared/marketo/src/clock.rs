@@ -11,6 +11,9 @@ use crate::times;
 /// Largest difference that is put down to the way of the answer and to the header's whole seconds.
 const TOLERANCE_MS: i64 = 2_000;
 
+/// An answer that took longer says too little of the time.
+const LONGEST_WAY: SignedDuration = SignedDuration::from_secs(10);
+
 /// The local clock plus the offset learned from `Date` headers.
 pub(crate) struct MarketoClock {
     local: Arc<dyn Clock>,
@@ -30,11 +33,16 @@ impl MarketoClock {
         local.checked_add(offset).unwrap_or(local)
     }
 
-    /// Learns from the `Date` header of an answer that has just come. The offset is kept while it is within the tolerance, so that
+    /// Learns from the `Date` header of an answer to a request sent at `sent`, by the local clock. Of an answer that was long under way
+    /// it is not known when in this time it was dated. The offset is kept while it is within the tolerance, so that
     /// the header's whole seconds do not make this clock step back and forth.
-    pub fn learn(&self, date_header: &str) {
+    pub fn learn(&self, date_header: &str, sent: Timestamp) {
         let Some(date) = times::parse_http_date(date_header) else { return };
-        let seen = date.as_millisecond().saturating_sub(self.local.now().as_millisecond());
+        let now = self.local.now();
+        if now.duration_since(sent) > LONGEST_WAY {
+            return;
+        }
+        let seen = date.as_millisecond().saturating_sub(now.as_millisecond());
         let held = self.offset_ms.load(Ordering::Relaxed);
         if seen.saturating_sub(held).abs() > TOLERANCE_MS {
             let offset = if seen.abs() <= TOLERANCE_MS { 0 } else { seen };

@@ -103,7 +103,7 @@ impl OpenFile {
 async fn first_bytes(spot: Spot<'_>, response: &mut Response) -> Result<BytesMut, Trouble> {
     let mut head = BytesMut::new();
     while head.len() < LARGEST_ERROR && head.iter().all(u8::is_ascii_whitespace) {
-        match response.chunk().await.map_err(|error| classify::transport(spot, &error))? {
+        match response.chunk().await.map_err(|error| classify::unsent(spot, error.into()))? {
             Some(chunk) => head.extend_from_slice(&chunk),
             None => break,
         }
@@ -117,7 +117,7 @@ async fn error_in_place(spot: Spot<'_>, status: u16, mut body: BytesMut, mut res
         match response.chunk().await {
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => break,
-            Err(error) => return classify::transport(spot, &error),
+            Err(error) => return classify::unsent(spot, error.into()),
         }
     }
     match envelope::read(spot, status, &body, Expect::Success) {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use domain::ports::{Chance, Clock};
 use domain::{Failure, FailureKind};
 use jiff::{SignedDuration, Timestamp};
-use reqwest::Client;
 use reqwest::header::DATE;
+use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -20,6 +20,7 @@ use crate::clock::MarketoClock;
 use crate::config::MarketoConfig;
 use crate::retry::{Again, Retries, Trouble};
 use crate::routes;
+use crate::transport::{SendError, Transport};
 
 /// A token is not used in the last seconds of its life, so that it does not die on the way.
 const SLACK: SignedDuration = SignedDuration::from_secs(15);
@@ -43,7 +44,7 @@ impl Token {
 
 /// Where tokens come from.
 pub(crate) struct Identity {
-    http: Client,
+    transport: Arc<dyn Transport>,
     config: MarketoConfig,
     time_limit: Duration,
     clock: Arc<dyn Clock>,
@@ -68,14 +69,14 @@ struct Wire {
 
 impl Identity {
     pub fn new(
-        http: Client,
+        transport: Arc<dyn Transport>,
         config: MarketoConfig,
         time_limit: Duration,
         (clock, chance): (Arc<dyn Clock>, Arc<dyn Chance>),
         marketo_clock: Arc<MarketoClock>,
     ) -> Self {
         let held = Mutex::new(Held::default());
-        Self { http, config, time_limit, clock, chance, marketo_clock, held, fetches: AtomicU64::new(0) }
+        Self { transport, config, time_limit, clock, chance, marketo_clock, held, fetches: AtomicU64::new(0) }
     }
 
     /// A token that is good for some seconds at least. However many tasks ask, one request is made; those that waited for one that
@@ -132,11 +133,13 @@ impl Identity {
             ("client_id", self.config.client_id.as_str()),
             ("client_secret", secret),
         ];
-        let request = self.http.get(self.config.base_url.join(spot.route.path)).query(&query);
+        let address = Url::parse_with_params(&self.config.base_url.join(spot.route.path), &query)
+            .map_err(|_| classify::unsent(spot, SendError::BadRequest))?;
+        let request = Request::new(Method::GET, address);
         let exchange = async {
-            let response = request.send().await.map_err(|error| classify::transport(spot, &error))?;
+            let response = self.transport.send(request).await.map_err(|error| classify::unsent(spot, error))?;
             if let Some(date) = response.headers().get(DATE).and_then(|date| date.to_str().ok()) {
-                self.marketo_clock.learn(date);
+                self.marketo_clock.learn(date, began);
             }
             let status = response.status().as_u16();
             let retry_after = call::retry_after(response.headers(), self.marketo_clock.now());

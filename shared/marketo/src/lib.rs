@@ -22,9 +22,11 @@ mod routes;
 mod rows;
 mod stats;
 mod times;
+mod transport;
 mod values;
 
 pub use client::MarketoClient;
 pub use config::{BaseUrl, MarketoConfig, TimeLimits};
 pub use routes::ROUTES;
 pub use stats::ClientStats;
+pub use transport::{SendError, Transport};

@@ -1,13 +1,14 @@
 //! One request as data, and how it is put on the wire. Sends nothing.
 
 use domain::{Failure, FailureKind};
-use reqwest::header::{CONTENT_TYPE, RANGE};
-use reqwest::{Client, Method, RequestBuilder, Url};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, RANGE};
+use reqwest::{Method, Url};
 use serde_json::Value;
 
 use crate::config::BaseUrl;
 use crate::envelope::Expect;
 use crate::routes::Route;
+use crate::transport::SendError;
 
 /// Longest query that is sent in the address. Marketo refuses addresses above 8 KB (414); gateways in between may refuse earlier.
 const LONGEST_QUERY: usize = 6 * 1024;
@@ -85,19 +86,31 @@ impl Request {
     }
 
     /// Ready to be sent, but for the token.
-    pub fn build(&self, client: &Client, base: &BaseUrl) -> RequestBuilder {
+    ///
+    /// # Errors
+    /// When the address is none.
+    pub fn build(&self, base: &BaseUrl) -> Result<reqwest::Request, SendError> {
         let mut address = base.join(&self.path);
         if let Some(query) = &self.query {
             address = format!("{address}?{query}");
         }
         let method = if self.route.method == "POST" { Method::POST } else { Method::GET };
-        let request = client.request(method, address);
-        let request = if self.from > 0 { request.header(RANGE, format!("bytes={}-", self.from)) } else { request };
-        match &self.body {
-            Body::None => request,
-            Body::Json(value) => request.json(value),
-            Body::Form(text) => request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(text.clone()),
+        let address = Url::parse(&address).map_err(|_| SendError::BadRequest)?;
+        let mut request = reqwest::Request::new(method, address);
+        if self.from > 0 {
+            let range = HeaderValue::try_from(format!("bytes={}-", self.from)).map_err(|_| SendError::BadRequest)?;
+            request.headers_mut().insert(RANGE, range);
         }
+        let body = match &self.body {
+            Body::None => None,
+            Body::Json(value) => Some(("application/json", value.to_string())),
+            Body::Form(text) => Some(("application/x-www-form-urlencoded", text.clone())),
+        };
+        if let Some((content_type, text)) = body {
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+            *request.body_mut() = Some(text.into());
+        }
+        Ok(request)
     }
 }
 

@@ -75,13 +75,14 @@ pub fn people_ports(parts: PeopleParts, purpose: Purpose) -> Result<(PeoplePorts
     let state = Arc::new(DynamoState::new(parts.dynamodb.clone(), &parts.tables.sync_state, clock.clone()));
     let people = Arc::new(DynamoPeople::new(parts.dynamodb, &parts.tables.people, clock.clone()));
     let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, parts.daily_calls));
-    let marketo = Arc::new(MarketoClient::new(parts.marketo, clock.clone(), chance.clone(), budget)?);
+    let marketo = Arc::new(MarketoClient::new(parts.marketo, clock.clone(), chance.clone(), budget.clone())?);
     let ports = PeoplePorts {
         marketo: marketo.clone(),
         people,
         state,
         batches: parts.batches,
         reads: parts.reads,
+        budget,
         clock,
         chance,
         spools: Arc::new(DiskSpools::default()),

@@ -40,7 +40,11 @@ impl Clock {
     }
 
     pub(crate) fn advance(&self, seconds: i64) {
-        self.value_ms.fetch_add(seconds * 1000, Ordering::SeqCst);
+        self.advance_milliseconds(seconds * 1000);
+    }
+
+    pub(crate) fn advance_milliseconds(&self, milliseconds: i64) {
+        self.value_ms.fetch_add(milliseconds, Ordering::SeqCst);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The simulator as its HTTP face sees it: the subscription with tokens, limits, faults and statistics around it.
 //! Holds these together; must not know routes.
 
+use std::io;
 use std::sync::{Arc, Mutex};
 
 use crate::config::Config;
@@ -15,22 +16,30 @@ pub(crate) struct Service {
     pub(crate) subscription: Subscription,
     pub(crate) tokens: Mutex<Tokens>,
     pub(crate) gate: Mutex<Gate>,
+    /// Whether work is done by the caller's own thread, so that a simulation that polls everything by itself replays exactly.
+    inline: bool,
     faults: Mutex<Faults>,
     stats: Mutex<Stats>,
 }
 
 impl Service {
-    pub(crate) fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config, inline: bool) -> Self {
         let (life, seed) = (config.token_life_seconds, config.seed);
         let subscription = Subscription::new(config);
         let now_ms = subscription.clock.now_ms();
         Self {
             tokens: Mutex::new(Tokens::new(life, seed, now_ms)),
             gate: Mutex::default(),
+            inline,
             faults: Mutex::default(),
             stats: Mutex::default(),
             subscription,
         }
+    }
+
+    /// Does work that may take its time.
+    pub(crate) async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+        if self.inline { Ok(work()) } else { tokio::task::spawn_blocking(work).await.map_err(io::Error::other) }
     }
 
     pub(crate) fn now_ms(&self) -> i64 {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::Response;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -20,7 +22,7 @@ use crate::stats::Stats;
 use crate::world::changes::{ChangeSet, Changed};
 use crate::world::fields;
 use crate::world::state::When;
-use crate::world::truth::Truth;
+use crate::world::truth::{ExpectedPerson, Truth};
 
 /// How often jobs are moved on when nobody asks.
 const TICK: Duration = Duration::from_millis(100);
@@ -41,7 +43,7 @@ impl Simulator {
     pub async fn start(config: Config) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await?;
         let address = listener.local_addr()?;
-        let service = Arc::new(Service::new(config));
+        let service = Arc::new(Service::new(config, false));
         let router = Router::new().fallback(http::serve).with_state(Arc::clone(&service));
         let listener = listener.tap_io(|stream| {
             // Without this, small answers on kept-open connections wait for delayed acknowledgements.
@@ -98,6 +100,17 @@ impl Drop for Simulator {
 pub struct World(Arc<Service>);
 
 impl World {
+    /// A subscription without a server and without threads, on a clock set by hand: [`Self::answer`] takes the place of the network.
+    #[must_use]
+    pub fn without_network(config: Config) -> Self {
+        Self(Arc::new(Service::new(config, true)))
+    }
+
+    /// The answer to a request, as the server would give it.
+    pub async fn answer(&self, request: Request) -> Response {
+        http::serve(State(Arc::clone(&self.0)), request).await
+    }
+
     /// Lets things happen to randomly chosen people.
     pub fn change(&self, set: &ChangeSet) -> Changed {
         self.0.subscription.with_state(|state, now_ms| state.change(set, now_ms))
@@ -163,6 +176,25 @@ impl World {
     pub fn advance(&self, seconds: i64) {
         self.0.subscription.clock.advance(seconds);
         self.0.subscription.with_state(|_, _| ());
+    }
+
+    /// Moves the clock by less than seconds, too.
+    pub fn advance_milliseconds(&self, milliseconds: i64) {
+        self.0.subscription.clock.advance_milliseconds(milliseconds);
+        self.0.subscription.with_state(|_, _| ());
+    }
+
+    /// The row that a correct people table must hold now for one person; `None` where it must hold none.
+    #[must_use]
+    pub fn expected(&self, id: i64) -> Option<ExpectedPerson> {
+        let view = self.0.subscription.with_state(|state, _| state.view());
+        Truth::of_one(view, self.0.subscription.config.roles, id)
+    }
+
+    /// The simulator's time in Unix milliseconds.
+    #[must_use]
+    pub fn now_milliseconds(&self) -> i64 {
+        self.0.subscription.clock.now_ms()
     }
 
     /// The simulator's time in Unix seconds.

@@ -17,7 +17,7 @@ use crate::{Failure, FailureKind, lead_fields, settings};
 /// Longest time without a save: the download of one file.
 const LEASE_LIFE: Duration = Duration::from_secs(15 * 60);
 /// Jobs of one part that may fail before an operator is asked; the part is tried on nevertheless.
-const MANY_FAILURES: u32 = 5;
+pub(super) const MANY_FAILURES: u32 = 5;
 
 /// What a tick left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

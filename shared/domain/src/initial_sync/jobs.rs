@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::coordinator::save;
+use super::coordinator::{MANY_FAILURES, save};
 use super::run::{InitialSync, Job, Part, PartSource, PartState, Run};
 use super::start;
 use crate::lease::Lease;
@@ -92,8 +92,13 @@ async fn fill_queue(
         if let PartState::Created { job } = &part.state {
             match ports.marketo.enqueue_export(&job.id).await {
                 Ok(()) => part.state = PartState::Queued { job: job.clone() },
-                Err(failure) if failure.kind == FailureKind::NotFound => {
-                    part.begin_again(retry_at(ports, part.failures))
+                // Gone, or failed before it was queued: only a new job helps.
+                Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::BadRequest) => {
+                    let failures = part.failures;
+                    part.begin_again(retry_at(ports, failures));
+                    if failures >= MANY_FAILURES {
+                        return Err(failure);
+                    }
                 }
                 Err(failure) => return Err(failure),
             }

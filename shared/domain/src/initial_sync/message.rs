@@ -69,6 +69,15 @@ struct Envelope<M> {
 }
 
 impl PeopleMessage {
+    /// Where it belongs.
+    #[must_use]
+    pub fn batch(&self) -> &BatchId {
+        match self {
+            Self::Rows(rows) => &rows.batch,
+            Self::Reads(ids) | Self::Roles(ids) => &ids.batch,
+        }
+    }
+
     /// The message body.
     ///
     /// # Errors

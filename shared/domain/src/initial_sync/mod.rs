@@ -18,6 +18,7 @@ pub use fetch::fetch;
 pub use run::{Batches, CompletedRun, InitialSync, Job, KEY, Part, PartSource, PartState, Receipts, Run};
 pub use start::export_filters;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use crate::lease;
@@ -88,6 +89,20 @@ pub async fn peek(ports: &PeoplePorts) -> Result<InitialSync, Failure> {
 /// `Unavailable`, `CorruptState`.
 pub async fn is_running(ports: &PeoplePorts) -> Result<bool, Failure> {
     Ok(peek(ports).await?.run.is_some())
+}
+
+/// Longest time between reading something and writing it. No invocation lives longer than 15 minutes; a machine may sleep.
+pub const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(1);
+
+/// Whether observations that are older than now may still reach the table: a run is under way, or ended so lately that a worker may still
+/// hold a batch of it.
+///
+/// # Errors
+/// `Unavailable`, `CorruptState`.
+pub async fn older_data_may_follow(ports: &PeoplePorts) -> Result<bool, Failure> {
+    let state = peek(ports).await?;
+    let lately = |run: &CompletedRun| ports.marketo.now().duration_since(run.ended_at) < LONGEST_DELAY;
+    Ok(state.run.is_some() || state.completed.as_ref().is_some_and(lately))
 }
 
 /// Whether the coordinator has work: a run under way, or one that has to begin.

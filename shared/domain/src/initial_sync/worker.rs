@@ -16,11 +16,25 @@ use crate::{Failure, lead_fields, opportunities, settings};
 /// # Errors
 /// The first failure; the message is to be delivered again.
 pub async fn handle(ports: &PeoplePorts, message: PeopleMessage, again: bool) -> Result<WriteCounts, Failure> {
+    if !is_of_the_run(ports, message.batch()).await? {
+        return Ok(WriteCounts::default());
+    }
     match message {
         PeopleMessage::Rows(rows) => store_rows(ports, rows, again).await,
         PeopleMessage::Reads(ids) => read_people(ports, ids).await,
         PeopleMessage::Roles(ids) => read_roles(ports, ids).await,
     }
+}
+
+/// Whether a batch belongs to the run under way. Of a completed run every batch is stored, and what a replaced run had is read again by
+/// the next one; what comes later is a repetition, and its data might be older than what the table still remembers of those who are gone.
+async fn is_of_the_run(ports: &PeoplePorts, batch: &BatchId) -> Result<bool, Failure> {
+    let state = super::peek(ports).await?;
+    let current = state.run.is_some_and(|run| run.id == batch.run);
+    if !current {
+        tracing::info!(run.id = batch.run, batch.number, "left out a batch of a run that is over");
+    }
+    Ok(current)
 }
 
 async fn store_rows(ports: &PeoplePorts, rows: RowsBatch, again: bool) -> Result<WriteCounts, Failure> {

@@ -18,6 +18,8 @@ pub enum Observation {
     Read(Person),
     /// Read, and does not qualify; nothing else was kept of it.
     NotQualified,
+    /// Changed partition, and is not there for this API user any more: to us, not synced. Says nothing of somebody who is gone.
+    OutOfSight,
     /// Deleted.
     Deleted,
     /// Merged into the named person.
@@ -64,7 +66,7 @@ pub fn decide(stored: Option<&PersonRow>, seen: &Observed) -> Decision {
 fn first_row(seen: &Observed) -> Decision {
     let (status, shadow, person) = match &seen.what {
         Observation::Read(person) if person.qualifies => (Status::Active, false, Some(person)),
-        Observation::Read(_) | Observation::NotQualified => (Status::Unqualified, true, None),
+        Observation::Read(_) | Observation::NotQualified | Observation::OutOfSight => (Status::Unqualified, true, None),
         Observation::Deleted => (Status::Deleted, true, None),
         Observation::Merged(_) => (Status::Merged, true, None),
     };
@@ -91,6 +93,9 @@ fn next_row(row: &PersonRow, seen: &Observed) -> Decision {
     if row.status == Status::Merged && seen.what == Observation::Deleted {
         return Decision::Unchanged;
     }
+    if !alive(row.status) && seen.what == Observation::OutOfSight {
+        return Decision::Unchanged;
+    }
     if seen.as_of <= row.as_of && !merge_over_deletion {
         return Decision::Stale;
     }
@@ -112,7 +117,7 @@ fn next_row(row: &PersonRow, seen: &Observed) -> Decision {
                 next.extra = person.extra.clone();
             }
         }
-        Observation::NotQualified => next.status = Status::Unqualified,
+        Observation::NotQualified | Observation::OutOfSight => next.status = Status::Unqualified,
         Observation::Deleted => {
             next.status = Status::Deleted;
             forget_values(&mut next);
@@ -165,7 +170,7 @@ fn is_newer(changed_at: Option<Timestamp>, stored: Option<Timestamp>, older_data
 fn survivor(what: &Observation) -> Option<MarketoId> {
     match what {
         Observation::Merged(into) => Some(*into),
-        Observation::Read(_) | Observation::NotQualified | Observation::Deleted => None,
+        Observation::Read(_) | Observation::NotQualified | Observation::OutOfSight | Observation::Deleted => None,
     }
 }
 

@@ -25,6 +25,8 @@ pub struct PeoplePorts {
     pub batches: Arc<dyn Queue>,
     /// Queue `people-reads`: ids to be read from Marketo.
     pub reads: Arc<dyn Queue>,
+    /// Marketo's call limits, which the adapter of Marketo asks before each call.
+    pub budget: Arc<dyn CallBudget>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.

@@ -17,7 +17,7 @@ use crate::people::WriteCounts;
 use crate::ports::{PagingToken, PeoplePorts};
 use crate::settings::PeopleSettings;
 use crate::status::Problem;
-use crate::{Failure, FailureKind, lead_fields, settings};
+use crate::{Failure, FailureKind, budget, lead_fields, settings};
 
 /// Key of the document with the lease, the cursor and the state of this flow.
 pub const KEY: &str = "incremental-pull";
@@ -43,6 +43,10 @@ pub struct PullState {
     pub problem: Option<Problem>,
     /// What all pulls wrote together.
     pub writes: WriteCounts,
+    /// Until when a holder that was replaced may still write what it had read.
+    pub older_data_until: Option<Timestamp>,
+    /// When the calls that need not be asked for were last given out.
+    pub allowance_at: Option<Timestamp>,
 }
 
 /// Positions in the three streams.
@@ -88,9 +92,7 @@ pub struct Pulled {
 /// # Errors
 /// The first failure; the cursor then stands where the last whole pass ended, and the problem is kept for the status.
 pub async fn pull(ports: &PeoplePorts, overlap: Overlap, deadline: Option<Timestamp>) -> Result<Pulled, Failure> {
-    let holder = format!("pull-{:016x}", ports.chance.next_u64());
-    let taken = lease::take::<PullState>(&*ports.state, &*ports.clock, KEY, &holder, LEASE_LIFE).await?;
-    let Some(mut lease) = taken else { return Ok(Pulled { held: true, ..Pulled::default() }) };
+    let Some(mut lease) = take(ports, "pull").await? else { return Ok(Pulled { held: true, ..Pulled::default() }) };
     let outcome = passes(ports, &mut lease, overlap, deadline).await;
     lease.state.problem = outcome.as_ref().err().map(|failure| Problem::new(failure, ports.clock.now()));
     let released = lease.release().await;
@@ -107,15 +109,39 @@ pub async fn ensure_cursor(ports: &PeoplePorts) -> Result<bool, Failure> {
     if stored.is_some_and(|s| s.cursor.is_some()) {
         return Ok(true);
     }
-    let holder = format!("start-{:016x}", ports.chance.next_u64());
-    let taken = lease::take::<PullState>(&*ports.state, &*ports.clock, KEY, &holder, LEASE_LIFE).await?;
-    let Some(mut lease) = taken else { return Ok(false) };
+    let Some(mut lease) = take(ports, "start").await? else { return Ok(false) };
     let made = match lease.state.cursor {
         Some(_) => Ok(()),
         None => first_cursor(ports).await.map(|cursor| lease.state.cursor = Some(cursor)),
     };
     lease.release().await?;
     made.map(|()| true)
+}
+
+/// Takes the lease, and remembers for a while if it had to be taken from somebody.
+async fn take<'a>(ports: &'a PeoplePorts, name: &str) -> Result<Option<Lease<'a, PullState>>, Failure> {
+    let holder = format!("{name}-{:016x}", ports.chance.next_u64());
+    let mut taken = lease::take::<PullState>(&*ports.state, &*ports.clock, KEY, &holder, LEASE_LIFE).await?;
+    if let Some(lease) = &mut taken {
+        let now = ports.clock.now();
+        if lease.taken_over {
+            lease.state.older_data_until = now.checked_add(initial_sync::LONGEST_DELAY).ok();
+        }
+        let parked = lease.state.problem.as_ref().is_some_and(|p| p.until.is_some_and(|until| now < until));
+        let due = lease.state.allowance_at.is_none_or(|at| now.duration_since(at) >= budget::ALLOWANCE_EVERY);
+        if due && !parked {
+            lease.state.allowance_at = Some(now);
+            ports.budget.allow();
+        }
+    }
+    Ok(taken)
+}
+
+/// Whether observations older than this moment may still reach the table: a run is under way, or somebody who was given up wakes late.
+/// Asked after the streams were read: a run that begins later exports people as they are then.
+async fn older_data_may_follow(ports: &PeoplePorts, state: &PullState) -> Result<bool, Failure> {
+    let replaced = state.older_data_until.is_some_and(|until| ports.clock.now() < until);
+    Ok(replaced || initial_sync::older_data_may_follow(ports).await?)
 }
 
 async fn first_cursor(ports: &PeoplePorts) -> Result<Cursor, Failure> {
@@ -149,7 +175,6 @@ async fn passes(
     if ports.marketo.now().duration_since(cursor.read_to) > MAX_OUTAGE {
         initial_sync::request(ports, true).await?;
     }
-    let older_data_may_follow = initial_sync::is_running(ports).await?;
     let started = ports.marketo.now();
     let with_overlap = match overlap {
         Overlap::Always => true,
@@ -185,10 +210,13 @@ async fn passes(
             other => other?,
         };
         let more = changes.more;
-        let (writes, read) = write::write(ports, &plan, changes, older_data_may_follow).await?;
-        pulled.writes += writes;
-        pulled.read += read;
-        lease.state.writes += writes;
+        if !changes.is_empty() {
+            let older_data_may_follow = older_data_may_follow(ports, &lease.state).await?;
+            let (writes, read) = write::write(ports, &plan, changes, older_data_may_follow).await?;
+            pulled.writes += writes;
+            pulled.read += read;
+            lease.state.writes += writes;
+        }
         if !more {
             cursor.read_to = asked;
             lease.state.cursor = Some(cursor);

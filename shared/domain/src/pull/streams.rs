@@ -127,6 +127,11 @@ impl Changes {
         }
     }
 
+    /// Whether nothing happened.
+    pub fn is_empty(&self) -> bool {
+        self.changed.is_empty() && self.merged.is_empty() && self.deleted.is_empty()
+    }
+
     /// People to read: the changed ones that still exist.
     pub fn to_read(&self) -> Vec<(MarketoId, Timestamp)> {
         let gone = |id: &MarketoId| self.merged.contains_key(id) || self.deleted.contains(id);

@@ -60,7 +60,7 @@ async fn read_chunk(
         let what = match people.remove(id) {
             Some(person) => Observation::Read(person),
             // Moved to a partition that this API user cannot see: to us, that person is not synced any more.
-            None if changes.moved.contains(id) => Observation::NotQualified,
+            None if changes.moved.contains(id) => Observation::OutOfSight,
             // Not there: its deletion or merge is in the log, and if it is not visible yet, the overlap will find it.
             None => return None,
         };

@@ -200,6 +200,8 @@ impl CallBudget for FakeBudget {
         Ok(())
     }
 
+    fn allow(&self) {}
+
     async fn daily_calls_gone(&self, until: Timestamp) {
         *self.gone_until.lock().unwrap() = Some(until);
     }

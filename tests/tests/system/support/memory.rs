@@ -48,20 +48,21 @@ impl SmallWorld {
         let (batches, reads) = (queue("people-batches", &clock), queue("people-reads", &clock));
         let ports = |purpose, seed| {
             let chance = Seeded::new(seed);
-            let budget = SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, 50_000);
+            let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, 50_000));
             let marketo = MarketoConfig {
                 base_url: BaseUrl::parse(&simulator.base_url()).unwrap(),
                 client_id: config.client_id.clone(),
                 client_secret: SecretString::from(config.client_secret.clone()),
                 max_in_flight: 2,
             };
-            let client = MarketoClient::new(marketo, clock.clone(), chance.clone(), Arc::new(budget)).unwrap();
+            let client = MarketoClient::new(marketo, clock.clone(), chance.clone(), budget.clone()).unwrap();
             PeoplePorts {
                 marketo: Arc::new(client),
                 people: table.clone(),
                 state: state.clone(),
                 batches: batches.clone(),
                 reads: reads.clone(),
+                budget,
                 clock: clock.clone(),
                 chance,
                 spools: Arc::new(DiskSpools::default()),

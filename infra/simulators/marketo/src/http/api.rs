@@ -131,7 +131,8 @@ fn admit(service: &Arc<Service>, incoming: &Incoming, flight: &InFlight) -> Resu
 
 /// Runs the handler where it may take its time.
 async fn work(call: Call, handler: Handler) -> Outcome {
-    let done = tokio::task::spawn_blocking(move || {
+    let service = Arc::clone(&call.service);
+    let done = service.work(move || {
         let outcome = handler(&call);
         if job_faults::strike(&call, &outcome) { handler(&call) } else { outcome }
     });
@@ -250,8 +251,7 @@ fn file_response(service: &Arc<Service>, file: FileReply, flight: Option<InFligh
     let pieces = stream::try_unfold(reader, move |mut reader| {
         let counter = Arc::clone(&counter);
         async move {
-            let piece = tokio::task::spawn_blocking(move || (reader.read(), reader));
-            let (bytes, reader) = piece.await.map_err(std::io::Error::other)?;
+            let (bytes, reader) = counter.work(move || (reader.read(), reader)).await?;
             Ok::<_, std::io::Error>(bytes.map(|bytes| {
                 counter.count(|stats| stats.export_bytes_served += bytes.len() as u64);
                 (Bytes::from(bytes), reader)

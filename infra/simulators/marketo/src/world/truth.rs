@@ -44,6 +44,11 @@ pub struct Truth {
 }
 
 impl Truth {
+    /// The one row of this person.
+    pub(crate) fn of_one(view: View, people_roles: bool, id: i64) -> Option<ExpectedPerson> {
+        Self { view, next: id, people_roles }.next().filter(|row| row.marketo_id == id)
+    }
+
     pub(crate) fn new(view: View, people_roles: bool) -> Self {
         Self { view, next: FIRST_ID, people_roles }
     }

@@ -1,0 +1,161 @@
+//! `cargo prove mutations`: breaks one rule of the product at a time, in a copy of the sources, and requires that the simulation finds it.
+//! What it says of a rule is only worth something if it fails without that rule.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::{fs, io};
+
+/// Seeds within which the simulation has to find a broken rule.
+const SEEDS: u64 = 200;
+/// What a build needs of the repository.
+const PARTS: &[&str] =
+    &["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "functions", "shared", "infra", "tests"];
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only this one
+    #[arg(long)]
+    only: Option<String>,
+}
+
+/// A rule, and how it is broken: in a file, a text that stands there once is replaced.
+struct Mutation {
+    rule: &'static str,
+    edits: &'static [(&'static str, &'static str, &'static str)],
+}
+
+const PULL: &str = "shared/domain/src/pull/mod.rs";
+const OBSERVATION: &str = "shared/domain/src/people/observation.rs";
+const LEASE: &str = "shared/domain/src/lease.rs";
+const FETCH: &str = "shared/domain/src/initial_sync/fetch.rs";
+const RECEIPTS: &str = "shared/domain/src/initial_sync/receipts.rs";
+const WORKER: &str = "shared/domain/src/initial_sync/worker.rs";
+const JOBS: &str = "shared/domain/src/initial_sync/jobs.rs";
+
+const MUTATIONS: &[Mutation] = &[
+    Mutation {
+        rule: "cursor-after-data",
+        edits: &[(
+            PULL,
+            "        if !changes.is_empty() {\n",
+            "        lease.state.cursor = Some(Cursor { read_to: asked, ..cursor.clone() });\n        lease.commit().await?;\n        if !changes.is_empty() {\n",
+        )],
+    },
+    Mutation {
+        rule: "as-of-condition",
+        edits: &[(OBSERVATION, "if seen.as_of <= row.as_of && !merge_over_deletion {", "if false && !merge_over_deletion {")],
+    },
+    Mutation {
+        rule: "fencing",
+        edits: &[
+            (
+                LEASE,
+                "        self.save(Some(self.version), true).await\n",
+                "        let now = self.store.load(self.key).await?;\n        self.save(now.map(|now| now.version), true).await\n",
+            ),
+            (
+                LEASE,
+                "        self.save(Some(self.version), false).await\n",
+                "        let now = self.store.load(self.key).await?;\n        self.save(now.map(|now| now.version), false).await\n",
+            ),
+        ],
+    },
+    Mutation {
+        rule: "checksum",
+        edits: &[(FETCH, "is_some_and(|expected| *expected != sha256)", "is_some_and(|expected| expected.is_empty())")],
+    },
+    Mutation {
+        rule: "receipt-count",
+        edits: &[(RECEIPTS, "if count == 2 * batches.rows + batches.reads {", "if count < u32::MAX {")],
+    },
+    Mutation {
+        rule: "overlap",
+        edits: &[(PULL, "Overlap::WhenDue => overlap_is_due(&lease.state, &settings, started),", "Overlap::WhenDue => false,")],
+    },
+    Mutation {
+        rule: "replaced-holders-write-late",
+        edits: &[(PULL, "        if lease.taken_over {\n", "        if lease.taken_over && lease.state.cursor.is_none() {\n")],
+    },
+    Mutation {
+        rule: "gone-stays-gone",
+        edits: &[(OBSERVATION, "if !alive(row.status) && seen.what == Observation::OutOfSight {", "if false {")],
+    },
+    Mutation {
+        rule: "batches-of-this-run-only",
+        edits: &[(WORKER, "    Ok(current)\n", "    Ok(true)\n")],
+    },
+    Mutation {
+        rule: "failed-before-queued",
+        edits: &[(
+            JOBS,
+            "Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::BadRequest) => {",
+            "Err(failure) if matches!(failure.kind, FailureKind::NotFound) => {",
+        )],
+    },
+];
+
+/// Tries all of them.
+pub fn prove(args: &Args) -> ExitCode {
+    let wanted = |mutation: &&Mutation| args.only.as_ref().is_none_or(|only| *only == mutation.rule);
+    let mut missed = Vec::new();
+    for mutation in MUTATIONS.iter().filter(wanted) {
+        match found(mutation) {
+            Ok(Some(line)) => println!("{:28} found: {line}", mutation.rule),
+            Ok(None) => {
+                println!("{:28} NOT FOUND within {SEEDS} seeds", mutation.rule);
+                missed.push(mutation.rule);
+            }
+            Err(why) => {
+                println!("{:28} cannot be tried: {why}", mutation.rule);
+                missed.push(mutation.rule);
+            }
+        }
+    }
+    if missed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What the simulation says of the product without this rule.
+fn found(mutation: &Mutation) -> Result<Option<String>, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the package lies in no workspace")?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let copy = target.join("mutations");
+    for part in PARTS {
+        mirror(&root.join(part), &copy.join(part)).map_err(|e| format!("{part} cannot be copied: {e}"))?;
+    }
+    for (file, from, to) in mutation.edits {
+        let path = copy.join(file);
+        let text = fs::read_to_string(&path).map_err(|e| format!("{file}: {e}"))?;
+        if text.matches(from).count() != 1 {
+            return Err(format!("{file} does not hold this once: {from}"));
+        }
+        fs::write(&path, text.replace(from, to)).map_err(|e| format!("{file}: {e}"))?;
+    }
+    // Beside the real build, so that nothing but our own crates is built again.
+    let run = Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--package", "system-tests", "--bin", "prove", "--"])
+        .args(["seeds", "--stop", "--count", &SEEDS.to_string()])
+        .env("CARGO_TARGET_DIR", &target)
+        .current_dir(&copy)
+        .output()
+        .map_err(|e| format!("cargo does not run: {e}"))?;
+    let text = String::from_utf8_lossy(&run.stdout).into_owned();
+    match run.status.code() {
+        Some(0) => Ok(None),
+        Some(1) if text.contains("seed ") => Ok(text.lines().find(|l| l.starts_with("seed ")).map(str::to_owned)),
+        _ => Err(String::from_utf8_lossy(&run.stderr).lines().take(5).collect::<Vec<_>>().join("; ")),
+    }
+}
+
+/// Makes `to` what `from` is. A file that is the same already keeps its time, so that it is not built again.
+fn mirror(from: &Path, to: &Path) -> io::Result<()> {
+    if from.is_dir() {
+        fs::create_dir_all(to)?;
+        for entry in fs::read_dir(from)? {
+            let name = entry?.file_name();
+            mirror(&from.join(&name), &to.join(&name))?;
+        }
+        return Ok(());
+    }
+    let text = fs::read(from)?;
+    if fs::read(to).is_ok_and(|there| there == text) { Ok(()) } else { fs::write(to, text) }
+}

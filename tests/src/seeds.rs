@@ -1,0 +1,131 @@
+//! `cargo prove seeds`: runs the simulation for many seeds, on all cores, and shows the rate; or for one, event by event.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use system_tests::lock;
+use system_tests::simulation::{self, Run};
+
+/// How often the rate is shown.
+const SHOWN_EVERY: Duration = Duration::from_secs(20);
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// How many seeds
+    #[arg(long, default_value_t = 500)]
+    count: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// End with the first broken seed
+    #[arg(long)]
+    stop: bool,
+    /// One seed alone, its events on standard error
+    #[arg(long, conflicts_with_all = ["count", "from"])]
+    seed: Option<u64>,
+}
+
+/// What all threads found together.
+#[derive(Default)]
+struct Found {
+    failures: Mutex<Vec<(u64, String)>>,
+    events: AtomicU64,
+    longest: AtomicU64,
+    done: AtomicU64,
+}
+
+pub fn prove(args: &Args) -> ExitCode {
+    if let Some(seed) = args.seed {
+        return one(seed);
+    }
+    let (began, found, next) = (Instant::now(), Found::default(), AtomicU64::new(args.from));
+    let end = args.from + args.count;
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end || args.stop && found.is_broken() {
+                        return;
+                    }
+                    found.add(seed, run(seed, false));
+                }
+            });
+        }
+        scope.spawn(|| found.show(args, began));
+    });
+    found.conclude(args, began)
+}
+
+fn one(seed: u64) -> ExitCode {
+    let run = run(seed, true);
+    println!("{} events, trace {:016x}, right {} minutes after the faults", run.told.events, run.told.hash, run.minutes_to_truth);
+    match run.broken {
+        None => ExitCode::SUCCESS,
+        Some(broken) => {
+            println!("seed {seed}: {broken}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A panic is a failed seed like any other.
+fn run(seed: u64, spoken: bool) -> Run {
+    let ended = catch_unwind(AssertUnwindSafe(|| simulation::run(seed, spoken)));
+    ended.unwrap_or_else(|cause| {
+        let text = cause.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Run::failed(format!("it panicked: {}", text.unwrap_or_default()))
+    })
+}
+
+impl Found {
+    fn add(&self, seed: u64, run: Run) {
+        self.events.fetch_add(run.told.events, Ordering::Relaxed);
+        self.longest.fetch_max(run.minutes_to_truth, Ordering::Relaxed);
+        self.done.fetch_add(1, Ordering::Relaxed);
+        if let Some(broken) = run.broken {
+            println!("seed {seed}: {broken}\n    cargo prove seeds --seed {seed}");
+            lock(&self.failures).push((seed, broken));
+        }
+    }
+
+    fn is_broken(&self) -> bool {
+        !lock(&self.failures).is_empty()
+    }
+
+    fn show(&self, args: &Args, began: Instant) {
+        let (mut shown, count) = (Instant::now(), args.count);
+        while self.done.load(Ordering::Relaxed) < count && !(args.stop && self.is_broken()) {
+            thread::sleep(Duration::from_millis(50));
+            if shown.elapsed() >= SHOWN_EVERY {
+                shown = Instant::now();
+                let done = self.done.load(Ordering::Relaxed);
+                println!("{done} of {count} seeds, {:.0} a minute", rate(done, began));
+            }
+        }
+    }
+
+    fn conclude(&self, args: &Args, began: Instant) -> ExitCode {
+        let (failures, count) = (lock(&self.failures), self.done.load(Ordering::Relaxed));
+        println!(
+            "seeds {} to {}: {} broken; {} events, {:.0} seeds a minute; slowest to be right: {} minutes after the faults",
+            args.from,
+            args.from + count.saturating_sub(1),
+            failures.len(),
+            self.events.load(Ordering::Relaxed),
+            rate(count, began),
+            self.longest.load(Ordering::Relaxed),
+        );
+        if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+fn rate(done: u64, began: Instant) -> f64 {
+    done as f64 / began.elapsed().as_secs_f64().max(0.001) * 60.0
+}

@@ -1,0 +1,198 @@
+//! The deployed people flow: schedules, queues, and instances of functions that come and go. Must not know what goes wrong.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use domain::budget::{Purpose, SharedBudget};
+use domain::ports::{PeoplePorts, SyncState};
+
+use jiff::SignedDuration;
+use marketo::{BaseUrl, MarketoClient, MarketoConfig, TimeLimits};
+use runtime::people;
+use secrecy::SecretString;
+use simulator_marketo::{Config, World};
+use store::memory::Delivery;
+use store::{MemoryPeople, MemoryQueue, MemoryState};
+use tokio::sync::oneshot;
+
+use super::dice::Dice;
+use super::executor::Kind;
+use super::faults::{NetworkFaults, Switch};
+use super::network::Network;
+use super::storage::{Ground, MemorySpools, Sender, State, Table};
+use crate::lock;
+
+/// How long a function may run, as the template gives it.
+const FUNCTION_TIME: SignedDuration = SignedDuration::from_mins(10);
+/// Pollers of each queue.
+const POLLERS: usize = 2;
+/// Messages handed to one invocation.
+const MESSAGES: usize = 5;
+/// Pause of a poller whose queue is empty.
+const EMPTY_QUEUE_PAUSE: Duration = Duration::from_secs(7);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What all instances share.
+#[derive(Clone)]
+pub struct Deployment {
+    /// Marketo.
+    pub world: World,
+    /// How to get in.
+    pub config: Config,
+    /// The people table as it is.
+    pub people: Arc<MemoryPeople>,
+    /// Documents and receipts as they are.
+    pub state: Arc<MemoryState>,
+    /// Queue `people-batches`.
+    pub batches: Arc<MemoryQueue>,
+    /// Queue `people-reads`.
+    pub reads: Arc<MemoryQueue>,
+    /// Storage's ways.
+    pub ground: Ground,
+    /// The network's ways.
+    pub network: Arc<Switch<NetworkFaults>>,
+    /// By how much the clocks of all machines are off Marketo's.
+    pub clock_off_by: SignedDuration,
+    /// Of a hundred scheduled events, how many come twice.
+    pub doubled_events: u64,
+}
+
+/// Instances that are warm and idle.
+type Pool = Arc<Mutex<Vec<PeoplePorts>>>;
+
+impl Deployment {
+    /// Ports of a new instance.
+    pub fn instance(&self, purpose: Purpose) -> PeoplePorts {
+        let (handle, ground) = (&self.ground.handle, &self.ground);
+        let clock = handle.clock(self.clock_off_by);
+        let chance = Arc::new(Dice::new(ground.dice.roll(u64::MAX), 0));
+        let state: Arc<dyn SyncState> =
+            Arc::new(State::over(self.state.clone(), self.people.clone(), self.ground.clone()));
+        let daily_calls = self.config.limits.calls_per_day;
+        let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, daily_calls));
+        let network = Network::new(
+            self.world.clone(),
+            handle.clone(),
+            Dice::new(ground.dice.roll(u64::MAX), 1),
+            self.network.clone(),
+            ground.trace.clone(),
+        );
+        let marketo = MarketoConfig {
+            base_url: BaseUrl::parse("http://localhost").unwrap(),
+            client_id: self.config.client_id.clone(),
+            client_secret: SecretString::from(self.config.client_secret.clone()),
+            max_in_flight: 2,
+        };
+        let limits = TimeLimits::default();
+        let client =
+            MarketoClient::over(Arc::new(network), marketo, clock.clone(), chance.clone(), budget.clone(), limits);
+        PeoplePorts {
+            marketo: Arc::new(client.unwrap()),
+            people: Arc::new(Table::over(self.people.clone(), self.ground.clone())),
+            state,
+            batches: Arc::new(Sender::to(self.batches.clone(), self.ground.clone())),
+            reads: Arc::new(Sender::to(self.reads.clone(), self.ground.clone())),
+            budget,
+            clock,
+            chance,
+            spools: Arc::new(MemorySpools),
+        }
+    }
+
+    /// Begins the schedules and the pollers.
+    pub fn begin(&self) {
+        self.schedule("initial-sync-coordinator", Purpose::InitialSync);
+        self.schedule("incremental-pull", Purpose::Changes);
+        for queue in [&self.batches, &self.reads] {
+            for _ in 0..POLLERS {
+                self.poll(queue.clone());
+            }
+        }
+    }
+
+    /// An invocation each minute, whether the last one has ended or not.
+    fn schedule(&self, name: &'static str, purpose: Purpose) {
+        let (this, pool) = (self.clone(), Pool::default());
+        let handle = self.ground.handle.clone();
+        handle.clone().begin(Kind::Stage, name, async move {
+            loop {
+                let times = if this.ground.dice.roll(100) < this.doubled_events { 2 } else { 1 };
+                for _ in 0..times {
+                    let (this, pool) = (this.clone(), pool.clone());
+                    handle.begin(Kind::Function, name, async move { this.invoke(name, purpose, &pool).await });
+                }
+                handle.sleep(MINUTE).await;
+            }
+        });
+    }
+
+    async fn invoke(&self, name: &'static str, purpose: Purpose, pool: &Pool) {
+        let ports = self.warm(purpose, pool);
+        let deadline = ports.clock.now().checked_add(FUNCTION_TIME).ok();
+        self.tell(|| format!("{name} begins"));
+        let outcome = match purpose {
+            Purpose::InitialSync => people::coordinate(&ports, deadline).await,
+            Purpose::Changes => people::pull_changes(&ports, deadline).await.map(drop),
+        };
+        self.tell(|| outcome.as_ref().map_or_else(|failure| format!("{name} ends: {failure}"), |()| format!("{name} ends")));
+        self.watch(outcome.err());
+        lock(pool).push(ports);
+    }
+
+    fn poll(&self, queue: Arc<MemoryQueue>) {
+        let (this, pool) = (self.clone(), Pool::default());
+        let handle = self.ground.handle.clone();
+        handle.clone().begin(Kind::Stage, "poller", async move {
+            loop {
+                let deliveries = queue.receive(MESSAGES);
+                if deliveries.is_empty() {
+                    handle.sleep(EMPTY_QUEUE_PAUSE).await;
+                    continue;
+                }
+                let (ended, end) = oneshot::channel();
+                let (this, queue, pool) = (this.clone(), queue.clone(), pool.clone());
+                handle.begin(Kind::Function, "initial-sync-worker", async move {
+                    this.work(&queue, deliveries, &pool).await;
+                    let _ = ended.send(());
+                });
+                // Also when the worker was cut off.
+                let _ = end.await;
+            }
+        });
+    }
+
+    /// Messages that were handled are deleted; the others come again when their time is over.
+    async fn work(&self, queue: &MemoryQueue, deliveries: Vec<Delivery>, pool: &Pool) {
+        let ports = self.warm(Purpose::InitialSync, pool);
+        for delivery in deliveries {
+            let again = delivery.receive_count > 1;
+            let outcome = people::store_batch(&ports, delivery.body, again).await;
+            self.tell(|| {
+                let how = outcome.as_ref().map_or_else(ToString::to_string, |counts| format!("{counts:?}"));
+                format!("message {} of {}: {how}", delivery.message_id, queue.name())
+            });
+            match outcome {
+                Ok(_) => {
+                    queue.delete(&delivery.receipt_handle);
+                }
+                Err(failure) => self.watch(Some(failure)),
+            }
+        }
+        lock(pool).push(ports);
+    }
+
+    fn warm(&self, purpose: Purpose, pool: &Pool) -> PeoplePorts {
+        lock(pool).pop().unwrap_or_else(|| self.instance(purpose))
+    }
+
+    /// Messages of failures hold no personal data.
+    fn watch(&self, failure: Option<domain::Failure>) {
+        if let Some(text) = failure.map(|failure| failure.to_string()).filter(|text| text.contains('@')) {
+            self.ground.witness.says(format!("a failure names an address: {text}"));
+        }
+    }
+
+    fn tell(&self, what: impl FnOnce() -> String) {
+        self.ground.trace.event(self.ground.handle.now(), self.ground.handle.current(), what);
+    }
+}
