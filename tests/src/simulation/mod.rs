@@ -23,7 +23,7 @@ use domain::pull::{self, PullState};
 use domain::budget::Purpose;
 use domain::{Timestamp, lease};
 use jiff::SignedDuration;
-use simulator_marketo::World;
+use simulator_marketo::{FaultAction, World};
 use store::{MemoryPeople, MemoryQueue, MemoryState};
 
 use crate::compare;
@@ -53,6 +53,8 @@ const VISIBILITY: Duration = Duration::from_secs(10 * 60);
 const MAX_DELIVERIES: u32 = 8;
 /// Seconds before the end of Marketo's day in which its calls do not run out any more: they would be gone for a whole day.
 const DAYS_END: i64 = 8 * 60;
+/// Seconds between two lists of activities that get lost: the overlap has been read twice.
+const LOST_LISTS_EVERY: i64 = 20 * 60;
 /// Error of clocks learned from answers: whole seconds, and what an answer takes to come.
 const LEARNED_CLOCK_ERROR: i64 = 2_500;
 
@@ -150,6 +152,7 @@ impl Stage {
     }
 
     async fn rough_time(&self) {
+        let mut last_lost = 0;
         for _ in 0..self.scenario.rough_minutes {
             let day_ends_soon = self.scenario.day_ends.is_some_and(|end| self.world.now() > end - DAYS_END);
             if day_ends_soon {
@@ -159,7 +162,11 @@ impl Stage {
                 self.change();
             }
             if self.dice.chance(self.scenario.vendor_faults) {
-                let fault = self.scenario.vendor_fault(&self.dice, !day_ends_soon);
+                let may_get_lost = self.world.now() > last_lost + LOST_LISTS_EVERY;
+                let fault = self.scenario.vendor_fault(&self.dice, !day_ends_soon, may_get_lost);
+                if fault.action == FaultAction::NoResult {
+                    last_lost = self.world.now();
+                }
                 self.tell(|| format!("{fault:?}"));
                 self.world.set_faults(vec![fault]);
             }

@@ -36,7 +36,7 @@ pub struct Scenario {
     pub vendor_faults: u64,
     /// When Marketo's day ends, where its calls may run out before.
     pub day_ends: Option<i64>,
-    /// Whether lists of activities may get lost.
+    /// Whether lists of activities may get lost, which looks like an empty page: one at a time, for the overlap to find what it held.
     pub lists_get_lost: bool,
     /// Of a hundred scheduled events, how many come twice.
     pub doubled_events: u64,
@@ -110,7 +110,7 @@ impl Scenario {
     }
 
     /// Something that goes wrong at Marketo.
-    pub fn vendor_fault(&self, dice: &Dice, day_may_end: bool) -> Fault {
+    pub fn vendor_fault(&self, dice: &Dice, day_may_end: bool, list_may_get_lost: bool) -> Fault {
         const REST: &[&str] = &[
             "*",
             "GET /rest/v1/activities/leadchanges.json",
@@ -136,7 +136,9 @@ impl Scenario {
             10 => ("GET /bulk*", FaultAction::CompletedButMissing),
             11 => ("GET /bulk*", FaultAction::JsonErrorAsFile(code)),
             12 if self.day_ends.is_some() && day_may_end => ("*", FaultAction::Error("607".to_owned(), "Daily Quota reached".to_owned())),
-            _ if self.lists_get_lost => (*dice.one_of(STREAMS), FaultAction::NoResult),
+            _ if self.lists_get_lost && list_may_get_lost => {
+                return Fault::once(*dice.one_of::<&str>(STREAMS), FaultAction::NoResult).after(dice.roll(6));
+            }
             _ => ("POST /bulk*", FaultAction::Error(code, String::new())),
         };
         let fault = Fault::once(endpoint, action).after(dice.roll(6)).times(1 + dice.roll(6));

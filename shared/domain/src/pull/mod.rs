@@ -26,6 +26,8 @@ pub const KEY: &str = "incremental-pull";
 const LEASE_LIFE: Duration = Duration::from_secs(5 * 60);
 /// Marketo keeps deletions for 14 days; an outage that comes near it needs a full reconcile.
 const MAX_OUTAGE: SignedDuration = SignedDuration::from_hours(13 * 24);
+/// Schedules are not exact: half an overlap may be shorter by this much.
+const PUNCTUALITY: SignedDuration = SignedDuration::from_secs(10);
 /// Most passes of one pull; with the pages of a pass this bounds one run of the function.
 const MAX_PASSES: usize = 200;
 
@@ -39,19 +41,25 @@ pub struct PullState {
     pub caught_up_at: Option<Timestamp>,
     /// When the overlap was last read.
     pub overlap_read_at: Option<Timestamp>,
+    /// Where the cursor was when the overlap was read, the last two times: the first is where the next overlap begins.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub behind: Vec<Cursor>,
     /// The last pull's problem, until one ends well.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
     /// What all pulls wrote together.
     pub writes: WriteCounts,
     /// Until when a holder that was replaced may still write what it had read.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub older_data_until: Option<Timestamp>,
     /// When the calls that need not be asked for were last given out.
     pub allowance_at: Option<Timestamp>,
 }
 
-/// Positions in the three streams.
+/// Positions in the three streams. Written without names, and the time in milliseconds: with three cursors, the document has to stay
+/// below 1 KiB, beyond which each save would be two write units.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(into = "WrittenCursor", try_from = "WrittenCursor")]
 pub struct Cursor {
     /// Field changes and new people.
     pub changes: PagingToken,
@@ -61,6 +69,22 @@ pub struct Cursor {
     pub deletions: PagingToken,
     /// Everything that was visible at this time, on Marketo's clock, has been read.
     pub read_to: Timestamp,
+}
+
+type WrittenCursor = (PagingToken, PagingToken, PagingToken, i64);
+
+impl From<Cursor> for WrittenCursor {
+    fn from(cursor: Cursor) -> Self {
+        (cursor.changes, cursor.activities, cursor.deletions, cursor.read_to.as_millisecond())
+    }
+}
+
+impl TryFrom<WrittenCursor> for Cursor {
+    type Error = jiff::Error;
+
+    fn try_from((changes, activities, deletions, read_to): WrittenCursor) -> Result<Self, jiff::Error> {
+        Ok(Self { changes, activities, deletions, read_to: Timestamp::from_millisecond(read_to)? })
+    }
 }
 
 /// Whether to read the overlap again: activities may become visible late, behind a cursor that has gone on.
@@ -151,6 +175,32 @@ async fn first_cursor(ports: &PeoplePorts) -> Result<Cursor, Failure> {
     Ok(Cursor { changes: token.clone(), activities: token.clone(), deletions: token, read_to })
 }
 
+/// Where to begin so that the overlap is read again. Where the cursor was half the overlap before it was last read will do, if that was
+/// kept, and saves a call: what became visible since then is younger than that, or was later than the overlap allows for.
+async fn overlap_cursor(
+    ports: &PeoplePorts,
+    state: &PullState,
+    cursor: &Cursor,
+    minutes: i64,
+) -> Result<(Cursor, bool), Failure> {
+    let last = state.overlap_read_at.unwrap_or(Timestamp::MIN);
+    let old_enough = |kept: &&Cursor| last.duration_since(kept.read_to) >= rhythm(minutes);
+    match state.behind.first().filter(old_enough) {
+        Some(kept) => Ok((Cursor { read_to: cursor.read_to, ..kept.clone() }, false)),
+        None => Ok((cursor_before(ports, cursor, minutes).await?, true)),
+    }
+}
+
+/// Keeps where the cursor is, for the overlaps to come. Twice the time between two of them is the overlap.
+fn keep_behind(state: &mut PullState, cursor: &Cursor, minutes: i64) {
+    if state.behind.last().is_none_or(|last| cursor.read_to.duration_since(last.read_to) >= rhythm(minutes)) {
+        state.behind.push(cursor.clone());
+    }
+    if state.behind.len() > 2 {
+        state.behind.remove(0);
+    }
+}
+
 /// The same cursor, with positions made anew from its time, some minutes earlier.
 async fn cursor_before(ports: &PeoplePorts, cursor: &Cursor, minutes: i64) -> Result<Cursor, Failure> {
     let since = cursor.read_to.checked_sub(SignedDuration::from_mins(minutes)).unwrap_or(cursor.read_to);
@@ -184,9 +234,9 @@ async fn passes(
     let overlap_span = SignedDuration::from_mins(settings.overlap_minutes);
     // What a page lost is made good by the overlap of the next pull; over a longer span only asking again does that.
     let doubt = started.duration_since(cursor.read_to) >= overlap_span;
-    let mut tokens_are_new = with_overlap;
+    let mut tokens_are_new = false;
     if with_overlap {
-        cursor = cursor_before(ports, &cursor, settings.overlap_minutes).await?;
+        (cursor, tokens_are_new) = overlap_cursor(ports, &lease.state, &cursor, settings.overlap_minutes).await?;
     }
     for pass in 0..MAX_PASSES {
         if pass > 0 {
@@ -201,6 +251,7 @@ async fn passes(
             Err(failure) if failure.kind == FailureKind::BadRequest && !tokens_are_new => {
                 cursor = cursor_before(ports, &cursor, settings.overlap_minutes).await?;
                 tokens_are_new = true;
+                lease.state.behind.clear();
                 continue;
             }
             Err(failure) if failure.kind == FailureKind::UnknownField => {
@@ -219,11 +270,12 @@ async fn passes(
         }
         if !more {
             cursor.read_to = asked;
-            lease.state.cursor = Some(cursor);
             lease.state.caught_up_at = Some(asked);
             if with_overlap {
                 lease.state.overlap_read_at = Some(started);
+                keep_behind(&mut lease.state, &cursor, settings.overlap_minutes);
             }
+            lease.state.cursor = Some(cursor);
             pulled.caught_up = true;
             return Ok(pulled);
         }
@@ -233,6 +285,10 @@ async fn passes(
 }
 
 fn overlap_is_due(state: &PullState, settings: &PeopleSettings, now: Timestamp) -> bool {
-    let rhythm = SignedDuration::from_mins(settings.overlap_minutes) / 2;
-    state.overlap_read_at.is_none_or(|at| now.duration_since(at) >= rhythm)
+    state.overlap_read_at.is_none_or(|at| now.duration_since(at) >= rhythm(settings.overlap_minutes))
+}
+
+/// How often the overlap is read: twice in its span, so that nothing falls between two readings.
+fn rhythm(overlap_minutes: i64) -> SignedDuration {
+    SignedDuration::from_mins(overlap_minutes) / 2 - PUNCTUALITY
 }
