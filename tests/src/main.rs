@@ -4,6 +4,7 @@
 
 mod mutations;
 mod seeds;
+mod time_to_finish;
 
 use std::process::ExitCode;
 
@@ -20,6 +21,8 @@ struct Args {
 enum Proof {
     /// Seeded simulation of the whole people flow: everything that can go wrong at once, the invariants watched all along
     Seeds(seeds::Args),
+    /// The first load of a large subscription under Marketo's limits, in simulated time
+    Limits(time_to_finish::Args),
     /// Breaks one rule at a time and requires that the seeds find it
     Mutations(mutations::Args),
 }
@@ -27,6 +30,7 @@ enum Proof {
 fn main() -> ExitCode {
     match Args::parse().proof {
         Proof::Seeds(args) => seeds::prove(&args),
+        Proof::Limits(args) => time_to_finish::prove(&args),
         Proof::Mutations(args) => mutations::prove(&args),
     }
 }

@@ -43,7 +43,11 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "as-of-condition",
-        edits: &[(OBSERVATION, "if seen.as_of <= row.as_of && !merge_over_deletion {", "if false && !merge_over_deletion {")],
+        edits: &[(
+            OBSERVATION,
+            "if seen.as_of <= row.as_of && !merge_over_deletion {",
+            "if false && !merge_over_deletion {",
+        )],
     },
     Mutation {
         rule: "fencing",
@@ -70,20 +74,25 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "overlap",
-        edits: &[(PULL, "Overlap::WhenDue => overlap_is_due(&lease.state, &settings, started),", "Overlap::WhenDue => false,")],
+        edits: &[(
+            PULL,
+            "Overlap::WhenDue => overlap_is_due(&lease.state, &settings, started),",
+            "Overlap::WhenDue => false,",
+        )],
     },
     Mutation {
         rule: "replaced-holders-write-late",
-        edits: &[(PULL, "        if lease.taken_over {\n", "        if lease.taken_over && lease.state.cursor.is_none() {\n")],
+        edits: &[(
+            PULL,
+            "        if lease.taken_over {\n",
+            "        if lease.taken_over && lease.state.cursor.is_none() {\n",
+        )],
     },
     Mutation {
         rule: "gone-stays-gone",
         edits: &[(OBSERVATION, "if !alive(row.status) && seen.what == Observation::OutOfSight {", "if false {")],
     },
-    Mutation {
-        rule: "batches-of-this-run-only",
-        edits: &[(WORKER, "    Ok(current)\n", "    Ok(true)\n")],
-    },
+    Mutation { rule: "batches-of-this-run-only", edits: &[(WORKER, "    Ok(current)\n", "    Ok(true)\n")] },
     Mutation {
         rule: "failed-before-queued",
         edits: &[(

@@ -64,7 +64,10 @@ pub fn prove(args: &Args) -> ExitCode {
 
 fn one(seed: u64) -> ExitCode {
     let run = run(seed, true);
-    println!("{} events, trace {:016x}, right {} minutes after the faults", run.told.events, run.told.hash, run.minutes_to_truth);
+    println!(
+        "{} events, trace {:016x}, right {} minutes after the faults",
+        run.told.events, run.told.hash, run.minutes_to_truth
+    );
     match run.broken {
         None => ExitCode::SUCCESS,
         Some(broken) => {

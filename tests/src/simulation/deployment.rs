@@ -11,12 +11,12 @@ use marketo::{BaseUrl, MarketoClient, MarketoConfig, TimeLimits};
 use runtime::people;
 use secrecy::SecretString;
 use simulator_marketo::{Config, World};
-use store::memory::Delivery;
+use store::memory::{Delivery, Misbehaviour};
 use store::{MemoryPeople, MemoryQueue, MemoryState};
 use tokio::sync::oneshot;
 
 use super::dice::Dice;
-use super::executor::Kind;
+use super::executor::{Handle, Kind};
 use super::faults::{NetworkFaults, Switch};
 use super::network::Network;
 use super::storage::{Ground, MemorySpools, Sender, State, Table};
@@ -24,6 +24,10 @@ use crate::lock;
 
 /// How long a function may run, as the template gives it.
 const FUNCTION_TIME: SignedDuration = SignedDuration::from_mins(10);
+/// How long a message that is not deleted stays hidden.
+const VISIBILITY: Duration = Duration::from_secs(10 * 60);
+/// Deliveries before a message is set aside.
+const MAX_DELIVERIES: u32 = 8;
 /// Pollers of each queue.
 const POLLERS: usize = 2;
 /// Messages handed to one invocation.
@@ -99,6 +103,14 @@ impl Deployment {
         }
     }
 
+    /// Queues whose messages, once handed out and not deleted, come again after ten minutes, and are set aside the eighth time.
+    pub fn queue(name: &str, handle: &Handle, dice: &Dice, misbehaviour: Misbehaviour) -> Arc<MemoryQueue> {
+        let clock = handle.clock(SignedDuration::ZERO);
+        let make = |name: String| MemoryQueue::new(name, VISIBILITY, clock.clone(), Arc::new(dice.clone()));
+        let dead_letters = Arc::new(make(format!("{name}-dead-letters")));
+        Arc::new(make(name.to_owned()).with_dead_letters(MAX_DELIVERIES, dead_letters).misbehaving(misbehaviour))
+    }
+
     /// Begins the schedules and the pollers.
     pub fn begin(&self) {
         self.schedule("initial-sync-coordinator", Purpose::InitialSync);
@@ -134,7 +146,9 @@ impl Deployment {
             Purpose::InitialSync => people::coordinate(&ports, deadline).await,
             Purpose::Changes => people::pull_changes(&ports, deadline).await.map(drop),
         };
-        self.tell(|| outcome.as_ref().map_or_else(|failure| format!("{name} ends: {failure}"), |()| format!("{name} ends")));
+        self.tell(|| {
+            outcome.as_ref().map_or_else(|failure| format!("{name} ends: {failure}"), |()| format!("{name} ends"))
+        });
         self.watch(outcome.err());
         lock(pool).push(ports);
     }
@@ -187,8 +201,10 @@ impl Deployment {
 
     /// Messages of failures hold no personal data.
     fn watch(&self, failure: Option<domain::Failure>) {
-        if let Some(text) = failure.map(|failure| failure.to_string()).filter(|text| text.contains('@')) {
-            self.ground.witness.says(format!("a failure names an address: {text}"));
+        if let (Some(text), Some(witness)) =
+            (failure.map(|failure| failure.to_string()).filter(|text| text.contains('@')), &self.ground.witness)
+        {
+            witness.says(format!("a failure names an address: {text}"));
         }
     }
 

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::ports::Clock;
 use domain::Timestamp;
+use domain::ports::Clock;
 use jiff::SignedDuration;
 
 use super::dice::Dice;
@@ -193,14 +193,7 @@ impl Executor {
             wake_paused: AtomicBool::new(false),
             over: AtomicBool::new(false),
         };
-        Self {
-            handle: Handle(Arc::new(shared)),
-            tasks: BTreeMap::new(),
-            next: 1,
-            ready: Arc::default(),
-            dice,
-            trace,
-        }
+        Self { handle: Handle(Arc::new(shared)), tasks: BTreeMap::new(), next: 1, ready: Arc::default(), dice, trace }
     }
 
     /// What tasks reach of it.

@@ -8,6 +8,7 @@ mod deployment;
 mod dice;
 mod executor;
 mod faults;
+pub mod limits;
 mod network;
 mod scenario;
 mod storage;
@@ -17,14 +18,13 @@ mod witness;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::budget::Purpose;
 use domain::initial_sync::{self, InitialSync};
 use domain::people::PersonRow;
 use domain::pull::{self, PullState};
-use domain::budget::Purpose;
 use domain::{Timestamp, lease};
-use jiff::SignedDuration;
 use simulator_marketo::{FaultAction, World};
-use store::{MemoryPeople, MemoryQueue, MemoryState};
+use store::{MemoryPeople, MemoryState};
 
 use crate::compare;
 use deployment::Deployment;
@@ -47,10 +47,6 @@ const MOST_TICKS: u64 = 90;
 const MOST_TICKS_AGAIN: u64 = 40;
 /// After this long nothing late comes any more, and the overlap holds no change.
 const QUIET: Duration = Duration::from_secs(20 * 60);
-/// How long a message that is not deleted stays hidden.
-const VISIBILITY: Duration = Duration::from_secs(10 * 60);
-/// Deliveries before a message is set aside.
-const MAX_DELIVERIES: u32 = 8;
 /// Seconds before the end of Marketo's day in which its calls do not run out any more: they would be gone for a whole day.
 const DAYS_END: i64 = 8 * 60;
 /// Seconds between two lists of activities that get lost: the overlap has been read twice.
@@ -116,15 +112,10 @@ impl Stage {
             handle: handle.clone(),
             dice: Dice::new(seed, 3),
             faults: Arc::new(Switch::new(scenario.storage)),
-            witness: witness.clone(),
+            witness: Some(witness.clone()),
             trace,
         };
-        let queue = |name: &str, part| {
-            let clock = handle.clock(SignedDuration::ZERO);
-            let make = |name: String| MemoryQueue::new(name, VISIBILITY, clock.clone(), Arc::new(Dice::new(seed, part)));
-            let dead_letters = Arc::new(make(format!("{name}-dead-letters")));
-            Arc::new(make(name.to_owned()).with_dead_letters(MAX_DELIVERIES, dead_letters).misbehaving(scenario.queues))
-        };
+        let queue = |name: &str, part| Deployment::queue(name, &handle, &Dice::new(seed, part), scenario.queues);
         let deployment = Deployment {
             world: world.clone(),
             config: scenario.config.clone(),

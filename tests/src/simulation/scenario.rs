@@ -135,7 +135,9 @@ impl Scenario {
             9 => ("GET /bulk*", FaultAction::JobFailed("failed on purpose".to_owned())),
             10 => ("GET /bulk*", FaultAction::CompletedButMissing),
             11 => ("GET /bulk*", FaultAction::JsonErrorAsFile(code)),
-            12 if self.day_ends.is_some() && day_may_end => ("*", FaultAction::Error("607".to_owned(), "Daily Quota reached".to_owned())),
+            12 if self.day_ends.is_some() && day_may_end => {
+                ("*", FaultAction::Error("607".to_owned(), "Daily Quota reached".to_owned()))
+            }
             _ if self.lists_get_lost && list_may_get_lost => {
                 return Fault::once(*dice.one_of::<&str>(STREAMS), FaultAction::NoResult).after(dice.roll(6));
             }

@@ -149,7 +149,13 @@ impl Witness {
     }
 
     /// A document was saved over another.
-    pub fn document_saved(&self, key: &str, before: Option<&Value>, after: &Value, rows: &dyn Fn(i64) -> Option<PersonRow>) {
+    pub fn document_saved(
+        &self,
+        key: &str,
+        before: Option<&Value>,
+        after: &Value,
+        rows: &dyn Fn(i64) -> Option<PersonRow>,
+    ) {
         let text = after.to_string();
         self.requires(!text.contains('@'), || format!("document `{key}` holds an address"));
         self.requires(text.len() < LARGEST_ITEM, || format!("document `{key}` has {} bytes", text.len()));
@@ -204,9 +210,8 @@ impl Witness {
         let overlap = overlap(after).unwrap_or(i64::MIN);
         let due = |v: &Version| v.visible < if v.late { overlap } else { is };
         // An opportunity that changed late may follow a value that changed since.
-        let changed = |versions: &Vec<Version>| {
-            versions.last().is_some_and(|last| last.from > first && versions.iter().all(due))
-        };
+        let changed =
+            |versions: &Vec<Version>| versions.last().is_some_and(|last| last.from > first && versions.iter().all(due));
         let to_check: Vec<i64> =
             lock(&self.versions).iter().filter(|(_, versions)| changed(versions)).map(|(id, _)| *id).collect();
         for id in to_check {

@@ -4,18 +4,20 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::budget::Purpose;
-use domain::initial_sync;
 use domain::initial_sync::message::{BatchId, IdsBatch, PeopleMessage, RowsBatch};
+use domain::initial_sync::{self, InitialSync, Run};
 use domain::people::{Field, Fields, MarketoId, Person};
 use domain::ports::{PeoplePorts, PeopleTable, Queue};
+use domain::settings::Settings;
+use domain::{lead_fields, lease};
 use serde_json::{Value, json};
 use simulator_marketo::{ChangeSet, Config, ExportConfig, Simulator};
 use store::MemoryQueue;
 
-use system_tests::compare::assert_in_step;
 use crate::support::embedded::{Embedded, Outside};
 use crate::support::functions::{FUNCTIONS, Function};
 use crate::support::sqs::{SqsServer, scheduled_event, sqs_event};
+use system_tests::compare::assert_in_step;
 
 const CANARY_SECRET: &str = "canary-secret-7d1c";
 const CANARY_EMAIL: &str = "canary.person@canary.example";
@@ -68,6 +70,25 @@ impl Stage {
     }
 }
 
+/// Lets the run that the batches name be under way.
+async fn begin_run(ports: &PeoplePorts) {
+    let life = Duration::from_secs(60);
+    let lease = lease::take::<InitialSync>(&*ports.state, &*ports.clock, initial_sync::KEY, "test", life).await;
+    let mut lease = lease.unwrap().unwrap();
+    let settings = Settings::default().people().unwrap();
+    lease.state.run = Some(Run {
+        id: "run-1".to_owned(),
+        started_at: ports.clock.now(),
+        scope: settings.scope(),
+        plan: lead_fields::plan(ports, &settings).await.unwrap(),
+        fresh: true,
+        sweep: false,
+        swept_to: None,
+        parts: Vec::new(),
+    });
+    lease.release().await.unwrap();
+}
+
 fn assert_no_canary(output: &str) {
     assert!(output.contains("{\""), "there are no log lines: {output}");
     let found = output.lines().find(|line| [CANARY_SECRET, CANARY_EMAIL].iter().any(|canary| line.contains(canary)));
@@ -114,6 +135,7 @@ async fn queued(queue: &MemoryQueue, bodies: Vec<String>, wanted: &str) -> (Valu
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worker_reports_exactly_the_one_bad_body_among_ten() {
     let stage = Stage::set(10).await;
+    begin_run(&stage.ports()).await;
     let worker = stage.start("initial-sync-worker").await;
     let other_version = rows(99).to_body().unwrap().replacen("\"v\":1", "\"v\":2", 1);
     let no_json = format!("{{\"v\":1,\"kind\":\"rows\",\"people\":[{CANARY_EMAIL}");

@@ -86,11 +86,15 @@ async fn the_initial_sync_leaves_a_part_of_each_window_to_others() {
             initial.take().await.unwrap();
         }
         if others_call {
-            for _ in 0..10 {
+            for _ in 0..4 {
+                changes.take().await.unwrap();
+            }
+            changes.allow();
+            for _ in 0..6 {
                 changes.take().await.unwrap();
             }
         }
-        assert_eq!(deployment.clock.now(), start, "ninety are free at once, and ten for the others");
+        assert_eq!(deployment.clock.now(), start, "ninety are free at once, four for others, and six for the pull");
         initial.take().await.unwrap();
         let waited_until = deployment.clock.now();
         assert!(waited_until >= start + WINDOW, "one more waits for the window, until {waited_until}");

@@ -9,8 +9,8 @@ use domain::initial_sync;
 use domain::people::{MarketoId, Status, WriteCounts};
 use domain::pull::Overlap;
 use simulator_marketo::{ChangeSet, Changed};
-
 use system_tests::compare::all_rows;
+
 use crate::support::memory::SmallWorld;
 
 const PEOPLE: u64 = 1_500;
@@ -35,9 +35,31 @@ async fn deliver_all_again(small: &SmallWorld, again: bool) -> WriteCounts {
     sum
 }
 
+/// A world whose batches are all stored, while the run has not yet been seen to be over.
+async fn stored() -> SmallWorld {
+    let small = SmallWorld::of(PEOPLE).await;
+    small.run_until_queued().await;
+    small.handle_queued().await;
+    small.pull_all(Overlap::Always).await;
+    small.assert_in_step().await;
+    small.world.settle();
+    small.pass(60);
+    small
+}
+
+#[tokio::test]
+async fn batches_of_a_run_that_is_over_are_left_out() {
+    let small = SmallWorld::settled(PEOPLE).await;
+    small.world.change(&goings());
+    small.pass(60);
+    let calls = small.world.stats().calls;
+    assert_eq!(deliver_all_again(&small, true).await, WriteCounts::default());
+    assert_eq!(small.world.stats().calls, calls, "and cost no calls");
+}
+
 #[tokio::test]
 async fn whoever_went_does_not_come_back_with_an_old_batch() {
-    let small = SmallWorld::settled(PEOPLE).await;
+    let small = stored().await;
     let changed = small.world.change(&goings());
     assert!(gone(&changed).len() >= 95, "{changed:?}");
     small.pass(60);
@@ -55,7 +77,7 @@ async fn whoever_went_does_not_come_back_with_an_old_batch() {
 
 #[tokio::test]
 async fn values_of_an_old_batch_do_not_replace_newer_ones() {
-    let small = SmallWorld::settled(PEOPLE).await;
+    let small = stored().await;
     small.world.change(&ChangeSet { changed: 200, opportunities: 30, owners_gained: 20, ..ChangeSet::default() });
     small.pass(60);
     small.pull_all(Overlap::WhenDue).await;

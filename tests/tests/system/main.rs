@@ -8,5 +8,6 @@ mod budget;
 mod late_batches;
 mod leases;
 mod pull;
+mod simulation;
 mod support;
 mod together;

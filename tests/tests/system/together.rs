@@ -18,8 +18,8 @@ use store::memory::Misbehaviour;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use system_tests::compare::assert_in_step;
 use crate::support::embedded::{Embedded, Outside};
+use system_tests::compare::assert_in_step;
 use system_tests::lock;
 
 const PEOPLE: u64 = 20_000;

@@ -16,8 +16,8 @@ use secrecy::SecretString;
 use simulator_marketo::{ClockMode, Config, Simulator, World};
 use store::MemoryQueue;
 
-use system_tests::compare;
 use super::unsure::{KeptQueue, UnsurePeople, UnsureState};
+use system_tests::compare;
 use system_tests::world::{Seeded, TestClock};
 
 /// When the small worlds begin: 2026-07-01, noon.
