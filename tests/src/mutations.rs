@@ -128,6 +128,7 @@ fn found(mutation: &Mutation) -> Result<Option<String>, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("the package lies in no workspace")?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let copy = target.join("mutations");
+    fs::create_dir_all(&copy).map_err(|e| format!("{} cannot be made: {e}", copy.display()))?;
     for part in PARTS {
         mirror(&root.join(part), &copy.join(part)).map_err(|e| format!("{part} cannot be copied: {e}"))?;
     }

@@ -88,7 +88,7 @@ impl Embedded {
             batches: batches.clone(),
             reads: reads.clone(),
             marketo: environment.marketo.clone(),
-            daily_calls: environment.daily_calls,
+            limits: environment.limits,
         };
         let (initial, first) = people_ports(parts.clone(), Purpose::InitialSync)?;
         let (changes, second) = people_ports(parts, Purpose::Changes)?;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use domain::budget::CallLimits;
 use marketo::MarketoConfig;
-use runtime::config::{DEFAULT_DAILY_CALLS, EnvReader, Lookup};
+use runtime::config::{EnvReader, Lookup};
 use secrecy::SecretString;
 use simulator_marketo::{Config as SimulatorConfig, Simulator};
 
@@ -18,7 +19,7 @@ const EXPORT_POLL_WITH_SIMULATOR: u64 = 1;
 /// Where Marketo is and how to reach it.
 pub struct Environment {
     pub marketo: MarketoConfig,
-    pub daily_calls: u64,
+    pub limits: CallLimits,
     pub export_poll: Duration,
     /// The built-in simulator, where one was started; it ends with this value.
     pub simulator: Option<Simulator>,
@@ -45,7 +46,7 @@ impl Environment {
         let base_url = marketo::BaseUrl::parse(&simulator.base_url()).map_err(CommandFailure::Usage)?;
         Ok(Self {
             marketo: MarketoConfig { base_url, client_id, client_secret, max_in_flight: MAX_IN_FLIGHT },
-            daily_calls: DEFAULT_DAILY_CALLS,
+            limits: CallLimits::default(),
             export_poll: Duration::from_secs(poll),
             simulator: Some(simulator),
         })
@@ -56,12 +57,12 @@ impl Environment {
         let base_url = env.marketo_base_url();
         let client_id = env.required("MARKETO_CLIENT_ID", "client id of the Marketo custom service");
         let client_secret = SecretString::from(env.required("MARKETO_CLIENT_SECRET", "its client secret"));
-        let daily_calls = env.number("MARKETO_DAILY_CALLS", DEFAULT_DAILY_CALLS);
+        let limits = env.call_limits();
         let export_poll = Duration::from_secs(env.number("MARKETO_EXPORT_POLL_SECONDS", EXPORT_POLL));
         let marketo =
             base_url.map(|base_url| MarketoConfig { base_url, client_id, client_secret, max_in_flight: MAX_IN_FLIGHT });
         let marketo = env.finish(marketo)?;
-        Ok(Self { marketo, daily_calls, export_poll, simulator: None })
+        Ok(Self { marketo, limits, export_poll, simulator: None })
     }
 
     /// Whose people a state folder holds: the Marketo host, without the port, which changes with each simulator.

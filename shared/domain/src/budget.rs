@@ -17,8 +17,21 @@ use serde::{Deserialize, Serialize};
 use crate::ports::{CallBudget, Chance, Clock, SyncState};
 use crate::{Failure, FailureKind};
 
-/// Calls that Marketo allows in 20 seconds.
-pub const CALLS_PER_WINDOW: u32 = 100;
+/// What the subscription may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallLimits {
+    /// Calls in 20 seconds.
+    pub per_20_seconds: u32,
+    /// Calls a day.
+    pub per_day: u64,
+}
+
+impl Default for CallLimits {
+    /// What Marketo sells by default.
+    fn default() -> Self {
+        Self { per_20_seconds: 100, per_day: 50_000 }
+    }
+}
 /// One-second slots that are kept within the limit: 20, one because a block is good for two seconds, and one at each end for clocks and
 /// wires that are not exact.
 const WINDOW_SLOTS: i64 = 23;
@@ -49,10 +62,10 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    fn per_window(self) -> u32 {
+    fn per_window(self, limit: u32) -> u32 {
         match self {
-            Self::InitialSync => CALLS_PER_WINDOW - 10,
-            Self::Changes => CALLS_PER_WINDOW - ALLOWANCE,
+            Self::InitialSync => limit.saturating_sub((limit / 10).max(ALLOWANCE)),
+            Self::Changes => limit.saturating_sub(ALLOWANCE),
         }
     }
 
@@ -94,8 +107,12 @@ struct Blocks {
 }
 
 impl Block {
+    fn usable(&self, now: i64) -> bool {
+        self.left > 0 && (self.from..=self.until).contains(&now)
+    }
+
     fn take(&mut self, now: i64) -> bool {
-        let usable = self.left > 0 && (self.from..=self.until).contains(&now);
+        let usable = self.usable(now);
         if usable {
             self.left -= 1;
         }
@@ -109,7 +126,7 @@ pub struct SharedBudget {
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
     purpose: Purpose,
-    daily_calls: u64,
+    limits: CallLimits,
     blocks: Mutex<Blocks>,
     /// One caller at a time goes for a block; the others of this process wait for it.
     taking: futures_util::lock::Mutex<()>,
@@ -122,20 +139,20 @@ enum Next {
 }
 
 impl SharedBudget {
-    /// A view for one purpose. `daily_calls` is the subscription's own limit.
+    /// A view for one purpose.
     pub fn new(
         state: Arc<dyn SyncState>,
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Chance>,
         purpose: Purpose,
-        daily_calls: u64,
+        limits: CallLimits,
     ) -> Self {
         Self {
             state,
             clock,
             chance,
             purpose,
-            daily_calls,
+            limits,
             blocks: Mutex::default(),
             taking: futures_util::lock::Mutex::new(()),
         }
@@ -163,13 +180,13 @@ impl SharedBudget {
             taken.day = today;
             taken.day_calls = 0;
         }
-        if taken.day_calls >= self.daily_calls * self.purpose.percent_of_day() / 100 {
+        if taken.day_calls >= self.limits.per_day * self.purpose.percent_of_day() / 100 {
             return Next::DayGone;
         }
         // A clock that is behind another function's must not count that one's calls as long past.
         taken.slots.retain(|slot, _| *slot > second - WINDOW_SLOTS);
         let used: u32 = taken.slots.values().sum();
-        let free = self.purpose.per_window().saturating_sub(used).min(MAX_BLOCK);
+        let free = self.purpose.per_window(self.limits.per_20_seconds).saturating_sub(used).min(MAX_BLOCK);
         if free > 0 {
             return Next::Take { second, calls: free };
         }
@@ -194,7 +211,7 @@ impl SharedBudget {
     }
 
     fn share_gone(&self, until: Timestamp) -> Failure {
-        let (percent, calls) = (self.purpose.percent_of_day(), self.daily_calls);
+        let (percent, calls) = (self.purpose.percent_of_day(), self.limits.per_day);
         let text = format!(
             "{percent} % of the day's {calls} Marketo API calls (MARKETO_DAILY_CALLS) are used, which is all that this flow may use"
         );
@@ -264,6 +281,16 @@ impl CallBudget for SharedBudget {
             }
             self.take_block().await?;
         }
+    }
+
+    async fn is_free(&self) -> Result<bool, Failure> {
+        let now = self.clock.now();
+        if self.blocks.lock().is_ok_and(|blocks| blocks.taken.usable(now.as_second())) {
+            return Ok(true);
+        }
+        let (mut taken, _) = self.load().await?;
+        let parked = taken.parked_until.is_some_and(|until| until > now);
+        Ok(!parked && matches!(self.next(&mut taken, now), Next::Take { .. }))
     }
 
     fn allow(&self) {

@@ -2,14 +2,15 @@
 
 use std::fmt;
 
+use domain::budget::CallLimits;
 use marketo::BaseUrl;
 use secrecy::SecretString;
 
 /// Reads an environment variable; tests pass a map instead.
 pub type Lookup<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
 
-/// Default of `MARKETO_DAILY_CALLS`: what Marketo sells by default.
-pub const DEFAULT_DAILY_CALLS: u64 = 50_000;
+/// Fewer calls in 20 seconds leave no room beside what is kept for the pull.
+const FEWEST_CALLS: u64 = 20;
 
 /// Everything that is wrong with the environment.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -68,6 +69,17 @@ impl<'a> EnvReader<'a> {
         })
     }
 
+    /// What the subscription may call: `MARKETO_DAILY_CALLS` and `MARKETO_CALLS_PER_20_SECONDS`, by default what Marketo sells by default.
+    pub fn call_limits(&mut self) -> CallLimits {
+        let default = CallLimits::default();
+        let per_day = self.number("MARKETO_DAILY_CALLS", default.per_day);
+        let per_20_seconds = self.number("MARKETO_CALLS_PER_20_SECONDS", default.per_20_seconds.into());
+        if per_20_seconds < FEWEST_CALLS {
+            self.problem(format!("MARKETO_CALLS_PER_20_SECONDS must be {FEWEST_CALLS} or more"));
+        }
+        CallLimits { per_20_seconds: u32::try_from(per_20_seconds).unwrap_or(u32::MAX), per_day }
+    }
+
     /// The Marketo base URL.
     pub fn marketo_base_url(&mut self) -> Option<BaseUrl> {
         let text = self.required("MARKETO_BASE_URL", "for example https://123-ABC-456.mktorest.com");
@@ -116,7 +128,7 @@ pub struct PeopleConfig {
     /// How to get in.
     pub credentials: Credentials,
     /// Calls a day that the subscription was sold with.
-    pub daily_calls: u64,
+    pub limits: CallLimits,
     /// Table names.
     pub tables: store::Tables,
     /// URL of queue `people-batches`.
@@ -134,7 +146,7 @@ impl PeopleConfig {
         let mut env = EnvReader::new(lookup);
         let base_url = env.marketo_base_url();
         let credentials = credentials(&mut env);
-        let daily_calls = env.number("MARKETO_DAILY_CALLS", DEFAULT_DAILY_CALLS);
+        let limits = env.call_limits();
         let people = env.required("PEOPLE_TABLE", "name of the people table");
         let sync_state = env.required("SYNC_STATE_TABLE", "name of the sync-state table");
         let batches_queue_url = env.required("PEOPLE_BATCHES_QUEUE_URL", "URL of the queue people-batches");
@@ -142,7 +154,7 @@ impl PeopleConfig {
         let config = base_url.map(|marketo_base_url| Self {
             marketo_base_url,
             credentials,
-            daily_calls,
+            limits,
             tables: store::Tables { people, sync_state },
             batches_queue_url,
             reads_queue_url,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, SdkConfig};
-use domain::budget::{Purpose, SharedBudget};
+use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::ports::{PeoplePorts, Queue};
 use marketo::{MarketoClient, MarketoConfig};
 use secrecy::SecretString;
@@ -43,7 +43,7 @@ pub async fn people_ports_from_env(purpose: Purpose) -> Result<PeoplePorts, Erro
         batches: queue(&config.batches_queue_url),
         reads: queue(&config.reads_queue_url),
         marketo,
-        daily_calls: config.daily_calls,
+        limits: config.limits,
     };
     Ok(people_ports(parts, purpose)?.0)
 }
@@ -61,8 +61,8 @@ pub struct PeopleParts {
     pub reads: Arc<dyn Queue>,
     /// How to reach Marketo.
     pub marketo: MarketoConfig,
-    /// Calls a day that the subscription was sold with.
-    pub daily_calls: u64,
+    /// Calls that the subscription was sold with.
+    pub limits: CallLimits,
 }
 
 /// Ports on the real clock and this machine's disk, and the Marketo client behind them.
@@ -74,7 +74,7 @@ pub fn people_ports(parts: PeopleParts, purpose: Purpose) -> Result<(PeoplePorts
     let chance = Arc::new(SystemChance);
     let state = Arc::new(DynamoState::new(parts.dynamodb.clone(), &parts.tables.sync_state, clock.clone()));
     let people = Arc::new(DynamoPeople::new(parts.dynamodb, &parts.tables.people, clock.clone()));
-    let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, parts.daily_calls));
+    let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, parts.limits));
     let marketo = Arc::new(MarketoClient::new(parts.marketo, clock.clone(), chance.clone(), budget.clone())?);
     let ports = PeoplePorts {
         marketo: marketo.clone(),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::budget::{Purpose, SharedBudget};
+use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::ports::{PeoplePorts, SyncState};
 
 use jiff::SignedDuration;
@@ -72,8 +72,8 @@ impl Deployment {
         let chance = Arc::new(Dice::new(ground.dice.roll(u64::MAX), 0));
         let state: Arc<dyn SyncState> =
             Arc::new(State::over(self.state.clone(), self.people.clone(), self.ground.clone()));
-        let daily_calls = self.config.limits.calls_per_day;
-        let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, daily_calls));
+        let limits = CallLimits::default();
+        let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, limits));
         let network = Network::new(
             self.world.clone(),
             handle.clone(),
@@ -87,9 +87,9 @@ impl Deployment {
             client_secret: SecretString::from(self.config.client_secret.clone()),
             max_in_flight: 2,
         };
-        let limits = TimeLimits::default();
+        let time_limits = TimeLimits::default();
         let client =
-            MarketoClient::over(Arc::new(network), marketo, clock.clone(), chance.clone(), budget.clone(), limits);
+            MarketoClient::over(Arc::new(network), marketo, clock.clone(), chance.clone(), budget.clone(), time_limits);
         PeoplePorts {
             marketo: Arc::new(client.unwrap()),
             people: Arc::new(Table::over(self.people.clone(), self.ground.clone())),

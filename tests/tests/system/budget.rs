@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::budget::{Purpose, SharedBudget, next_central_midnight, parked_until};
+use domain::budget::{CallLimits, Purpose, SharedBudget, next_central_midnight, parked_until};
 use domain::ports::{CallBudget, Chance, Clock};
 use domain::{Failure, FailureKind, Timestamp};
 
@@ -26,7 +26,8 @@ impl Deployment {
     }
 
     fn budget(&self, purpose: Purpose, daily_calls: u64, seed: u64) -> SharedBudget {
-        SharedBudget::new(self.state.clone(), self.clock.clone(), Seeded::new(seed), purpose, daily_calls)
+        let limits = CallLimits { per_day: daily_calls, ..CallLimits::default() };
+        SharedBudget::new(self.state.clone(), self.clock.clone(), Seeded::new(seed), purpose, limits)
     }
 }
 

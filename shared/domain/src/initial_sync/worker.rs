@@ -44,12 +44,29 @@ async fn store_rows(ports: &PeoplePorts, rows: RowsBatch, again: bool) -> Result
         rows.people.into_iter().map(|person| seen(person.id, Observation::Read(person), rows.as_of)).collect();
     seen.extend(rows.unqualified.into_iter().map(|id| self::seen(id, Observation::NotQualified, rows.as_of)));
     seen.extend(read_again);
+    let along = roles_along(ports, &ids, &mut seen).await;
     let counts = apply(&*ports.people, seen, rows.fresh && !again).await?;
-    // The roles follow by a message of their own, so that Marketo's call limit does not hold up the people.
-    let roles = PeopleMessage::Roles(IdsBatch { batch: rows.batch.clone(), ids });
-    ports.reads.send(vec![roles.to_body()?]).await?;
+    if along {
+        receipt(ports, &rows.batch, Receipts::Roles).await?;
+    } else {
+        let roles = PeopleMessage::Roles(IdsBatch { batch: rows.batch.clone(), ids });
+        ports.reads.send(vec![roles.to_body()?]).await?;
+    }
     receipt(ports, &rows.batch, Receipts::Rows).await?;
     Ok(counts)
+}
+
+/// Reads the opportunity roles of a batch before its rows are written, where Marketo's call limit has room at this moment: then nobody is
+/// written twice. Where it has none, or anything is wrong, they follow by a message of their own, so that they never hold up the people.
+async fn roles_along(ports: &PeoplePorts, ids: &[MarketoId], seen: &mut [Seen]) -> bool {
+    if ids.len() > MAX_IDS_PER_CALL || !ports.budget.is_free().await.unwrap_or(false) {
+        return false;
+    }
+    let Ok(mut roles) = opportunities::read(ports, ids, &BTreeMap::new()).await else { return false };
+    for one in seen {
+        one.opportunity = roles.remove(&one.person.id);
+    }
+    true
 }
 
 async fn read_people(ports: &PeoplePorts, batch: IdsBatch) -> Result<WriteCounts, Failure> {

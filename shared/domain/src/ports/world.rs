@@ -66,6 +66,11 @@ pub trait CallBudget: Send + Sync {
     /// # Errors
     /// `RateLimited` when none is free within the bound, `DailyCalls` when the day's calls are gone; either says when to come back.
     async fn take(&self) -> Result<(), Failure>;
+    /// Whether a call could be made now without waiting. Somebody else may be quicker.
+    ///
+    /// # Errors
+    /// `Unavailable`, `CorruptState`.
+    async fn is_free(&self) -> Result<bool, Failure>;
     /// Lets the next few calls of this process, within some seconds, go without asking: the caller holds the lease of the incremental
     /// pull, and has seen that this was last done [`crate::budget::ALLOWANCE_EVERY`] ago or longer.
     fn allow(&self);

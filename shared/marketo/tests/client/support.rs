@@ -200,6 +200,10 @@ impl CallBudget for FakeBudget {
         Ok(())
     }
 
+    async fn is_free(&self) -> Result<bool, Failure> {
+        Ok(true)
+    }
+
     fn allow(&self) {}
 
     async fn daily_calls_gone(&self, until: Timestamp) {

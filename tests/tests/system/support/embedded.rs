@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
-use domain::budget::Purpose;
+use domain::budget::{CallLimits, Purpose};
 use domain::ports::{PeoplePorts, Queue};
 use dynoxide::Database;
 use marketo::{BaseUrl, MarketoConfig};
@@ -14,9 +14,6 @@ use secrecy::SecretString;
 use simulator_marketo::{Config as SimulatorConfig, Simulator};
 use store::{DynamoPeople, Tables};
 use tokio::net::TcpListener;
-
-/// Calls a day that Marketo sells by default.
-const DAILY_CALLS: u64 = 50_000;
 
 /// DynamoDB with the two tables.
 pub struct Embedded {
@@ -59,7 +56,7 @@ impl Embedded {
             batches: outside.batches.clone(),
             reads: outside.reads.clone(),
             marketo,
-            daily_calls: DAILY_CALLS,
+            limits: CallLimits::default(),
         };
         people_ports(parts, purpose).unwrap().0
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::budget::{Purpose, SharedBudget};
+use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::initial_sync::message::PeopleMessage;
 use domain::initial_sync::{coordinator, worker};
 use domain::people::WriteCounts;
@@ -48,7 +48,13 @@ impl SmallWorld {
         let (batches, reads) = (queue("people-batches", &clock), queue("people-reads", &clock));
         let ports = |purpose, seed| {
             let chance = Seeded::new(seed);
-            let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, 50_000));
+            let budget = Arc::new(SharedBudget::new(
+                state.clone(),
+                clock.clone(),
+                chance.clone(),
+                purpose,
+                CallLimits::default(),
+            ));
             let marketo = MarketoConfig {
                 base_url: BaseUrl::parse(&simulator.base_url()).unwrap(),
                 client_id: config.client_id.clone(),
