@@ -6,8 +6,8 @@ use crate::support::{Story, quick, seed};
 
 /// Calls of a run that finds a busy day's changes.
 const MAX_CALLS: u64 = 25;
-/// For an hour after a run, people who changed are written again even where nothing differs, so that a worker who wakes late with older
-/// data finds newer rows.
+/// For an hour after a run, people who changed in the very second in which they were read are written again when they are next read, so
+/// that a worker who wakes late with older data finds newer rows. In these stories everything happens within such a second.
 const MORE_THAN_AN_HOUR: i64 = 3_700;
 
 fn a_busy_day() -> ChangeSet {
