@@ -9,9 +9,13 @@ use std::{fs, io};
 const SEEDS: u64 = 200;
 /// The same for rules that matter only where several rare things meet.
 const SEEDS_OF_RARE: u64 = 4_000;
-/// What a build needs of the repository.
-const PARTS: &[&str] =
-    &["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "functions", "shared", "infra", "tests"];
+/// What a build needs of the repository, beside the sources.
+const FILES: &[&str] = &["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo"];
+/// The folders with the sources.
+const SOURCES: &[&str] = &["functions", "shared", "infra", "tests"];
+/// The folder of the sources in the copy. Cargo tells crates apart by their place below the workspace: at the same place, and with one
+/// folder for what is built, the copy's would be taken for the real ones.
+const FOLDER: &str = "mutated";
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -151,11 +155,17 @@ fn found(mutation: &Mutation) -> Result<Option<String>, String> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let copy = target.join("mutations");
     fs::create_dir_all(&copy).map_err(|e| format!("{} cannot be made: {e}", copy.display()))?;
-    for part in PARTS {
-        mirror(&root.join(part), &copy.join(part)).map_err(|e| format!("{part} cannot be copied: {e}"))?;
+    let copied =
+        |part: &str, to: PathBuf| mirror(&root.join(part), &to).map_err(|e| format!("{part} cannot be copied: {e}"));
+    for part in FILES {
+        copied(part, copy.join(part))?;
     }
+    for part in SOURCES {
+        copied(part, copy.join(FOLDER).join(part))?;
+    }
+    move_sources(&copy.join("Cargo.toml")).map_err(|e| format!("Cargo.toml: {e}"))?;
     for (file, from, to) in mutation.edits {
-        let path = copy.join(file);
+        let path = copy.join(FOLDER).join(file);
         let text = fs::read_to_string(&path).map_err(|e| format!("{file}: {e}"))?;
         if text.matches(from).count() != 1 {
             return Err(format!("{file} does not hold this once: {from}"));
@@ -177,6 +187,15 @@ fn found(mutation: &Mutation) -> Result<Option<String>, String> {
         Some(1) if text.contains("seed ") => Ok(text.lines().find(|l| l.starts_with("seed ")).map(str::to_owned)),
         _ => Err(String::from_utf8_lossy(&run.stderr).lines().take(5).collect::<Vec<_>>().join("; ")),
     }
+}
+
+/// Tells a workspace that its crates lie in [`FOLDER`].
+fn move_sources(manifest: &Path) -> io::Result<()> {
+    let mut text = fs::read_to_string(manifest)?;
+    for part in SOURCES {
+        text = text.replace(&format!("\"{part}"), &format!("\"{FOLDER}/{part}"));
+    }
+    fs::write(manifest, text)
 }
 
 /// Makes `to` what `from` is. A file that is the same already keeps its time, so that it is not built again.
