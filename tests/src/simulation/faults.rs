@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::dice::Dice;
 use crate::lock;
 
-/// Faults of one kind, which the simulation switches off for all at once.
+/// Faults of one kind, which the simulation switches on and off for all at once.
 #[derive(Debug, Default)]
 pub struct Switch<F> {
     faults: Mutex<F>,
@@ -24,9 +24,9 @@ impl<F: Copy + Default> Switch<F> {
         if self.off.load(Ordering::SeqCst) { F::default() } else { *lock(&self.faults) }
     }
 
-    /// No more of them.
-    pub fn off(&self) {
-        self.off.store(true, Ordering::SeqCst);
+    /// Begins with them, or ends them.
+    pub fn set(&self, on: bool) {
+        self.off.store(!on, Ordering::SeqCst);
     }
 }
 

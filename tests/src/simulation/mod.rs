@@ -47,6 +47,8 @@ const MOST_TICKS: u64 = 90;
 const MOST_TICKS_AGAIN: u64 = 40;
 /// After this long nothing late comes any more, and the overlap holds no change.
 const QUIET: Duration = Duration::from_secs(20 * 60);
+/// After this long, a run has no more say in what the pulls do.
+const LONG_AFTER_A_RUN: Duration = Duration::from_secs(70 * 60);
 /// Seconds before the end of Marketo's day in which its calls do not run out any more: they would be gone for a whole day.
 const DAYS_END: i64 = 8 * 60;
 /// Seconds between two lists of activities that get lost: the overlap has been read twice.
@@ -128,11 +130,17 @@ impl Stage {
             clock_off_by: off,
             doubled_events: scenario.doubled_events,
         };
-        handle.treat(scenario.roughness);
         Self { scenario, dice: Dice::new(seed, 6), world, handle, witness, deployment, ground, minutes: Arc::default() }
     }
 
     async fn direct(self) {
+        if self.scenario.settled {
+            self.treat(false);
+            if !self.converges().await {
+                return self.handle.stop();
+            }
+            self.handle.sleep(LONG_AFTER_A_RUN).await;
+        }
         self.rough_time().await;
         self.calm();
         if self.converges().await {
@@ -142,7 +150,15 @@ impl Stage {
         self.handle.stop();
     }
 
+    /// Lets things go wrong, or not.
+    fn treat(&self, roughly: bool) {
+        self.ground.faults.set(roughly);
+        self.deployment.network.set(roughly);
+        self.handle.treat(if roughly { self.scenario.roughness } else { Roughness::default() });
+    }
+
     async fn rough_time(&self) {
+        self.treat(true);
         let mut last_lost = 0;
         for _ in 0..self.scenario.rough_minutes {
             let day_ends_soon = self.scenario.day_ends.is_some_and(|end| self.world.now() > end - DAYS_END);
@@ -188,9 +204,7 @@ impl Stage {
     /// From here on nothing goes wrong.
     fn calm(&self) {
         self.world.set_faults(Vec::new());
-        self.ground.faults.off();
-        self.deployment.network.off();
-        self.handle.treat(Roughness::default());
+        self.treat(false);
         self.handle.wake_paused();
         self.tell(|| "the faults are over".to_owned());
     }

@@ -46,6 +46,8 @@ pub struct Scenario {
     pub requests: u64,
     /// Whether runs look for people who no longer exist.
     pub sweeps: bool,
+    /// Whether everything has been right for long when things begin to go wrong, with no initial sync near.
+    pub settled: bool,
 }
 
 impl Scenario {
@@ -85,6 +87,7 @@ impl Scenario {
             changes: *dice.one_of(&[100, 400, 800]),
             requests: *dice.one_of(&[0, 0, 30]),
             sweeps: dice.chance(500),
+            settled: !day_may_end && dice.chance(250),
         }
     }
 
