@@ -13,8 +13,8 @@ import time
 import pendulum
 import singer
 from singer import utils
-from tap_marketo import sync
 from tap_marketo.discover import get_schema_for_type
+from tap_marketo.sync import format_values, get_available_fields, stream_rows
 
 DATES = ("createdAt", "updatedAt")
 
@@ -48,11 +48,11 @@ def stream_of(names):
 
 
 def one_pass(client, stream) -> int:
-    available = sync.get_available_fields(stream)
+    available = get_available_fields(stream)
     people = 0
-    for row in sync.stream_rows(client, "leads", "local"):
+    for row in stream_rows(client, "leads", "local"):
         extracted = utils.now()
-        record = sync.format_values(stream, row, available)
+        record = format_values(stream, row, available)
         if "updatedAt" in record:
             pendulum.parse(record["updatedAt"])
         singer.write_record("leads", record, time_extracted=extracted)
