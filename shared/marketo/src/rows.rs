@@ -6,7 +6,7 @@ use std::str;
 
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 use domain::people::MarketoId;
-use domain::ports::{ExportRow, Record};
+use domain::ports::{ExportRow, Record, Values};
 use domain::{Failure, FailureKind};
 
 /// Bytes read at once.
@@ -74,19 +74,18 @@ impl Rows {
         // One look over the whole row; what is rare is looked at value by value.
         let clean = if bytes.contains(&0) { None } else { str::from_utf8(bytes).ok() };
         let mut doubtful = clean.is_none();
-        let mut values = Vec::with_capacity(self.record.len());
+        let mut values = Values::with_capacity(self.record.len(), bytes.len());
         for at in 0..self.record.len() {
             let Some(range) = self.record.range(at) else { continue };
-            let value = match clean.and_then(|text| text.get(range.clone())) {
-                Some(text) => (!text.is_empty() && text.as_bytes() != NULL).then(|| text.to_owned()),
+            match clean.and_then(|text| text.get(range.clone())) {
+                Some(text) => values.push((text.as_bytes() != NULL).then_some(text)),
                 None => {
                     doubtful = true;
-                    lossy(&bytes[range])
+                    values.push(lossy(&bytes[range]).as_deref());
                 }
-            };
-            values.push(value);
+            }
         }
-        let id = values.first().and_then(Option::as_deref).and_then(|text| text.trim().parse().ok()).map(MarketoId);
+        let id = values.get(0).and_then(|text| text.trim().parse().ok()).map(MarketoId);
         let id = id.ok_or_else(|| bad(&format!("export file, row {}: the id is not a number", self.row)))?;
         Ok(ExportRow { record: Record { id, values }, doubtful })
     }

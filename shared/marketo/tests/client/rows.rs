@@ -18,7 +18,7 @@ fn rows(file: &'static [u8]) -> Vec<Result<ExportRow, Failure>> {
 }
 
 fn row(id: i64, first: Option<&str>, last: Option<&str>, doubtful: bool) -> Result<ExportRow, Failure> {
-    let values = vec![Some(id.to_string()), first.map(str::to_owned), last.map(str::to_owned)];
+    let values = [Some(id.to_string().as_str()), first, last].into_iter().collect();
     Ok(ExportRow { record: Record { id: MarketoId(id), values }, doubtful })
 }
 

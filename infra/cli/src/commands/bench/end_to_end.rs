@@ -2,19 +2,17 @@
 //! into the same kind of table; and whether, under Marketo's limits, opportunity roles hold people up.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::budget::CallLimits;
-use domain::ports::PeoplePorts;
-use domain::status::{self, Progress};
-use domain::{Failure, initial_sync};
 use tokio::task::JoinSet;
 
 use super::Options;
 use super::report::{Report, Target};
 use super::simulator::{NO_LIMITS, SimulatorProcess};
+use super::watched::Watched;
 use crate::drive;
 use crate::embedded::{Embedded, LocalTables};
 use crate::failure::CommandFailure;
@@ -24,17 +22,18 @@ use crate::people_table;
 const PUTS_IN_FLIGHT: usize = 16;
 /// Single puts made to know their rate.
 const MAX_PUTS: usize = 20_000;
-/// Between looks at the progress.
-const LOOK: Duration = Duration::from_millis(100);
-/// Slack for the looks, where two times are compared.
+/// The share of people who must not wait for Marketo's limits: others have to be read again over REST.
+const MOST: f64 = 0.99;
+/// So many times longer, and so many seconds, may it take under the limits: a machine is never quite the same twice.
+const HELD_UP: f64 = 1.5;
 const SLACK: f64 = 0.5;
 
 type Item = std::collections::HashMap<String, AttributeValue>;
 
 /// One initial sync, in seconds from its beginning.
 struct Took {
-    exported: f64,
-    stored: f64,
+    most: Option<f64>,
+    all: Option<f64>,
     done: f64,
     people: f64,
 }
@@ -42,8 +41,8 @@ struct Took {
 pub async fn measure(options: &Options) -> Result<Report, CommandFailure> {
     let mut report = Report::new("end to end, embedded");
     let simulator = SimulatorProcess::start(options.people)?;
-    let embedded = Embedded::start(simulator.environment(NO_LIMITS)?, None).await?;
-    let free = sync(&embedded).await?;
+    let mut embedded = Embedded::start(simulator.environment(NO_LIMITS)?, None).await?;
+    let free = sync(&mut embedded).await?;
     let items = some_items(&embedded.tables.dynamodb, &embedded.tables.names.people).await?;
     drop(embedded);
     let single = single_puts(items).await?;
@@ -55,66 +54,25 @@ pub async fn measure(options: &Options) -> Result<Report, CommandFailure> {
     report.check("ratio", ratio, "times", Target::AtLeast(1.5), !options.quick);
 
     let simulator = SimulatorProcess::start(options.people)?;
-    let embedded = Embedded::start(simulator.environment(CallLimits::default())?, None).await?;
-    let limited = sync(&embedded).await?;
-    report.tell("under Marketo's limits: export fetched and cut", limited.exported, "seconds");
-    let most = free.stored * 1.5 + SLACK;
-    report.check(
-        "under Marketo's limits: people stored",
-        limited.stored,
-        "seconds",
-        Target::AtMost(most),
-        !options.quick,
-    );
-    report.tell("under Marketo's limits: opportunities read", limited.done, "seconds");
-    report.note("the target of the stored people is 1.5 times what they take without limits");
+    let mut embedded = Embedded::start(simulator.environment(CallLimits::default())?, None).await?;
+    let limited = sync(&mut embedded).await?;
+    let bound = Target::AtMost(free.most.map_or(0.0, |most| most * HELD_UP + SLACK));
+    let judged = !options.quick;
+    report.tell("99 % of people stored, without limits", free.most, "seconds");
+    report.check("99 % of people stored, under Marketo's limits", limited.most, "seconds", bound, judged);
+    report.tell("all people stored, under Marketo's limits", limited.all, "seconds");
+    report.tell("opportunities read, under Marketo's limits", limited.done, "seconds");
+    report.note("people whose last name reads `null` in the export wait for a call under Marketo's limits: REST tells their name");
     Ok(report)
 }
 
-/// When the export was cut, and when all people had been stored; none where it went too fast to be seen.
-#[derive(Default)]
-struct Milestones {
-    exported: Option<f64>,
-    stored: Option<f64>,
-}
-
-async fn sync(embedded: &Embedded) -> Result<Took, CommandFailure> {
-    let began = Instant::now();
-    let seen = Mutex::new(Milestones::default());
-    let driven = tokio::select! {
-        driven = drive::until_in_step(embedded, false) => driven,
-        failure = watch(&embedded.initial, began, &seen) => Err(failure.into()),
-    };
-    driven?;
-    let done = began.elapsed().as_secs_f64();
-    let seen = seen.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let people = people_table::count(&people_table::all(&*embedded.initial.people).await?).active as f64;
-    Ok(Took { exported: seen.exported.unwrap_or(done), stored: seen.stored.unwrap_or(done), done, people })
-}
-
-/// Looks at the progress until it is dropped; ends only when it cannot look.
-async fn watch(ports: &PeoplePorts, began: Instant, seen: &Mutex<Milestones>) -> Failure {
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let progress = match progress(ports).await {
-            Ok(Some(progress)) => progress,
-            Ok(None) => continue,
-            Err(failure) => return failure,
-        };
-        let now = began.elapsed().as_secs_f64();
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if progress.exports_done == progress.exports {
-            seen.exported.get_or_insert(now);
-            if progress.processed == progress.total {
-                seen.stored.get_or_insert(now);
-            }
-        }
-    }
-}
-
-async fn progress(ports: &PeoplePorts) -> Result<Option<Progress>, Failure> {
-    let Some(run) = initial_sync::peek(ports).await?.run else { return Ok(None) };
-    status::progress(&*ports.state, ports.marketo.now(), &run).await.map(Some)
+async fn sync(embedded: &mut Embedded) -> Result<Took, CommandFailure> {
+    let watched = Arc::new(Watched::new(embedded.initial.people.clone()));
+    embedded.initial.people = watched.clone();
+    drive::until_in_step(embedded, false).await?;
+    let done = watched.seconds();
+    let people = people_table::count(&people_table::all(&*watched).await?).active as f64;
+    Ok(Took { most: watched.until(MOST), all: watched.until(1.0), done, people })
 }
 
 /// Items of the table, as they are stored.

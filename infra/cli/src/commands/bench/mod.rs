@@ -21,6 +21,7 @@ mod report;
 mod simulator;
 mod sqs;
 mod venvs;
+mod watched;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
