@@ -73,18 +73,14 @@ impl Rows {
         let bytes = self.record.as_slice();
         // One look over the whole row; what is rare is looked at value by value.
         let clean = if bytes.contains(&0) { None } else { str::from_utf8(bytes).ok() };
-        let mut doubtful = clean.is_none();
-        let mut values = Values::with_capacity(self.record.len(), bytes.len());
-        for at in 0..self.record.len() {
-            let Some(range) = self.record.range(at) else { continue };
-            match clean.and_then(|text| text.get(range.clone())) {
-                Some(text) => values.push((text.as_bytes() != NULL).then_some(text)),
-                None => {
-                    doubtful = true;
-                    values.push(lossy(&bytes[range]).as_deref());
-                }
+        let doubtful = clean.is_none();
+        let ranges = (0..self.record.len()).map(|at| self.record.range(at));
+        let values = match clean {
+            Some(text) => {
+                Values::within(text.to_owned(), ranges.map(|range| range.filter(|range| bytes[range.clone()] != *NULL)))
             }
-        }
+            None => ranges.map(|range| range.and_then(|range| lossy(&bytes[range]))).collect(),
+        };
         let id = values.get(0).and_then(|text| text.trim().parse().ok()).map(MarketoId);
         let id = id.ok_or_else(|| bad(&format!("export file, row {}: the id is not a number", self.row)))?;
         Ok(ExportRow { record: Record { id, values }, doubtful })

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::people::{MarketoId, Person};
 use crate::{Failure, FailureKind};
 
-/// The only version there is so far.
-const VERSION: u32 = 1;
+/// The only version that is read; the first one named each value.
+const VERSION: u32 = 2;
 
 /// A message of the initial sync.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -83,9 +83,21 @@ impl PeopleMessage {
     /// # Errors
     /// Never for messages made here; `BadRequest` would mean a fault of this program.
     pub fn to_body(&self) -> Result<String, Failure> {
-        let body = serde_json::to_string(&Envelope { v: VERSION, message: self })
-            .map_err(|e| Failure::new(FailureKind::BadRequest, format!("cannot write a people message: {e}")))?;
+        let cannot =
+            |why: String| Failure::new(FailureKind::BadRequest, format!("cannot write a people message: {why}"));
+        let mut body = Vec::with_capacity(self.room());
+        let envelope = Envelope { v: VERSION, message: self };
+        serde_json::to_writer(&mut body, &envelope).map_err(|e| cannot(e.to_string()))?;
+        let body = String::from_utf8(body).map_err(|e| cannot(e.to_string()))?;
         Ok(escape_what_sqs_refuses(body))
+    }
+
+    /// About how long the body is, so that it is not moved while it grows.
+    fn room(&self) -> usize {
+        match self {
+            Self::Rows(rows) => 4096 + rows.people.iter().map(|p| p.fields.text().len() + 128).sum::<usize>(),
+            Self::Reads(ids) | Self::Roles(ids) => 4096 + ids.ids.len() * 8,
+        }
     }
 
     /// Reads a message body.
@@ -161,14 +173,14 @@ fn place(error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::people::Fields;
+    use crate::people::{Field, Fields};
 
     #[test]
     fn a_message_survives_the_queue() {
         let batch = BatchId { run: "r".into(), part: "0.0".into(), number: 3 };
         let person = Person {
             id: MarketoId(5),
-            fields: Fields::default(),
+            fields: Fields::from_iter([(Field::Email, "a@b".to_owned()), (Field::Title, "\"".to_owned())]),
             extra: [("a".into(), "\"\n\u{FFFE}\u{FFFF}".into())].into(),
             qualifies: true,
         };
@@ -195,9 +207,9 @@ mod tests {
         for body in [
             "",
             "canary@example.com",
-            r#"{"v":2,"kind":"roles"}"#,
-            r#"{"v":1,"kind":"canary@example.com"}"#,
-            r#"{"v":1}"#,
+            r#"{"v":3,"kind":"roles"}"#,
+            r#"{"v":2,"kind":"canary@example.com"}"#,
+            r#"{"v":2}"#,
         ] {
             let text = PeopleMessage::from_body(body).unwrap_err().to_string();
             assert!(text.contains("not a people message") && !text.contains("canary"), "{text}");

@@ -1,5 +1,6 @@
 //! Which Marketo fields are asked for, and how a record of them becomes a person. The only place where qualification is decided.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -115,15 +116,10 @@ impl RecordReader {
             .iter()
             .filter_map(|(name, place)| Some((name.clone(), values.get(*place)?.to_owned())))
             .collect();
-        let mut fields = Fields::with_capacity(values.text_len());
-        for field in Field::ALL {
-            let value = self.value(values, field);
-            if field.is_salesforce_id() {
-                fields.set(field, value.map(|id| to_18_characters(id.trim())).as_deref());
-            } else {
-                fields.set(field, value);
-            }
-        }
+        let fields = Fields::from_fn(values.text_len(), |field| {
+            let value = self.value(values, field)?;
+            Some(if field.is_salesforce_id() { to_18_characters(value.trim()) } else { Cow::Borrowed(value) })
+        });
         Person { id: *id, fields, extra, qualifies: self.qualifies(record) }
     }
 

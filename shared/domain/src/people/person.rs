@@ -1,11 +1,11 @@
 //! A synced person and the row that keeps it. Knows nothing of how a row is stored.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
 use jiff::Timestamp;
-use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A person's id in Marketo.
@@ -96,10 +96,15 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// No values, with room for so many bytes of them.
+    /// The values that a function gives for each field; about so many bytes of them.
     #[must_use]
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes), ..Self::default() }
+    pub fn from_fn<'a>(bytes: usize, value: impl Fn(Field) -> Option<Cow<'a, str>>) -> Self {
+        let mut text = String::with_capacity(bytes);
+        let ends = Field::ALL.map(|field| {
+            text.push_str(value(field).as_deref().unwrap_or_default());
+            text.len() as u32
+        });
+        Self { text, ends }
     }
 
     /// The value of one field.
@@ -162,37 +167,18 @@ impl fmt::Debug for Fields {
     }
 }
 
-/// Written as a map from our field names to values, empty ones left out.
+/// Written as a list in the order of [`Field::ALL`], because the names would be as long as the values.
 impl Serialize for Fields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(Field::ALL.iter().filter_map(|f| Some((f.name(), self.get(*f)?))))
+        serializer.collect_seq(Field::ALL.iter().map(|field| self.get(*field)))
     }
 }
 
-/// Names that are no fields of ours are left out.
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map from field names to texts")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut fields = Fields::default();
-        while let Some((name, value)) = map.next_entry::<String, String>()? {
-            if let Some(field) = Field::ALL.into_iter().find(|field| field.name() == name) {
-                fields.set(field, Some(&value));
-            }
-        }
-        Ok(fields)
+        let values = <[Option<String>; Field::ALL.len()]>::deserialize(deserializer)?;
+        let bytes = values.iter().flatten().map(String::len).sum();
+        Ok(Self::from_fn(bytes, |field| values[field as usize].as_deref().map(Cow::Borrowed)))
     }
 }
 
@@ -204,6 +190,7 @@ pub struct Person {
     /// The text fields.
     pub fields: Fields,
     /// Extra fields of the settings, by REST name; empty values left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, String>,
     /// Whether the person is to be synced now.
     pub qualifies: bool,

@@ -2,37 +2,33 @@
 //! what the values mean.
 
 use std::fmt;
+use std::ops::Range;
 
-/// Values by place; an empty one is none.
-#[derive(Clone, PartialEq, Eq, Default)]
+/// Values by place; an empty one is none. Two are equal when their values are.
+#[derive(Clone, Default)]
 pub struct Values {
     text: String,
-    /// Where each value ends in the text; it begins where the one before ends.
-    ends: Vec<u32>,
+    /// Where in the text each value stands.
+    ranges: Vec<Range<u32>>,
 }
 
 impl Values {
-    /// None yet, with room for so many, and for so many bytes of them all.
+    /// Values that stand in a text, of which not all need be used. A range that is not within it is no value.
     #[must_use]
-    pub fn with_capacity(values: usize, bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes), ends: Vec::with_capacity(values) }
-    }
-
-    /// Adds the value of the next place.
-    pub fn push(&mut self, value: Option<&str>) {
-        self.text.push_str(value.unwrap_or_default());
-        self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+    pub fn within(text: String, ranges: impl IntoIterator<Item = Option<Range<usize>>>) -> Self {
+        let narrow = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
+        let ranges = ranges.into_iter().map(|range| range.map_or(0..0, |range| narrow(range.start)..narrow(range.end)));
+        Self { text, ranges: ranges.collect() }
     }
 
     /// The value of a place.
     #[must_use]
     pub fn get(&self, place: usize) -> Option<&str> {
-        let end = *self.ends.get(place)?;
-        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
-        self.text.get(start as usize..end as usize).filter(|value| !value.is_empty())
+        let range = self.ranges.get(place)?;
+        self.text.get(range.start as usize..range.end as usize).filter(|value| !value.is_empty())
     }
 
-    /// Bytes of all values together.
+    /// Bytes of all values together, at most.
     #[must_use]
     pub fn text_len(&self) -> usize {
         self.text.len()
@@ -40,17 +36,28 @@ impl Values {
 
     /// All values, in order.
     pub fn iter(&self) -> impl Iterator<Item = Option<&str>> {
-        (0..self.ends.len()).map(|place| self.get(place))
+        (0..self.ranges.len()).map(|place| self.get(place))
     }
 }
 
+impl PartialEq for Values {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Values {}
+
 impl<T: AsRef<str>> FromIterator<Option<T>> for Values {
     fn from_iter<I: IntoIterator<Item = Option<T>>>(all: I) -> Self {
-        let mut values = Self::default();
+        let mut text = String::new();
+        let mut ranges = Vec::new();
         for value in all {
-            values.push(value.as_ref().map(AsRef::as_ref));
+            let start = text.len();
+            text.push_str(value.as_ref().map_or("", AsRef::as_ref));
+            ranges.push(Some(start..text.len()));
         }
-        values
+        Self::within(text, ranges)
     }
 }
 
