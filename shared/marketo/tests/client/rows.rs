@@ -34,6 +34,42 @@ fn values_of_all_kinds() {
     assert_eq!(rows(file.as_bytes()), wanted);
 }
 
+/// Gives a byte at a time, so that every place is once the end of what has been read.
+struct Drop(Cursor<Vec<u8>>);
+
+impl Read for Drop {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(&mut buffer[..1])
+    }
+}
+
+#[test]
+fn lines_end_in_every_way() {
+    let file = "\u{feff}id,firstName,lastName\n\n1,a,b\r\n\r\n\"2\",\"x,\r\n\"\"y\",\"\"\r3,c\"d,e\n4,f,g";
+    let wanted = [
+        row(1, Some("a"), Some("b"), false),
+        row(2, Some("x,\r\n\"y"), None, false),
+        row(3, Some("c\"d"), Some("e"), false),
+        row(4, Some("f"), Some("g"), false),
+    ];
+    let fields = ["id", "firstName", "lastName"];
+    assert_eq!(read(Cursor::new(file), &fields), wanted);
+    assert_eq!(read(Drop(Cursor::new(file.into())), &fields), wanted);
+}
+
+#[test]
+fn values_of_any_length() {
+    let (long, quoted) = ("x".repeat(700_000), "\"\"".repeat(300_000));
+    let file = format!("id,firstName,lastName\n1,{long},\n2,\"{quoted}\",{long}\n3,a,b\n");
+    let inner = "\"".repeat(300_000);
+    let wanted = [
+        row(1, Some(&long), None, false),
+        row(2, Some(&inner), Some(&long), false),
+        row(3, Some("a"), Some("b"), false),
+    ];
+    assert!(read(Cursor::new(file), &["id", "firstName", "lastName"]) == wanted);
+}
+
 #[test]
 fn bytes_that_cannot_be_trusted() {
     let file = b"id,firstName,lastName\n1,A\0nn,nu\0ll\n2,\xff\xfe,b\n3,\xc3,\xa9\n\x004,a,b\n";
