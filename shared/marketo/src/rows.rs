@@ -7,6 +7,7 @@ use std::str;
 use domain::people::MarketoId;
 use domain::ports::{ExportRow, Record, Values};
 use domain::{Failure, FailureKind};
+use memchr::memchr;
 
 use crate::records::Records;
 
@@ -78,7 +79,7 @@ impl Rows {
             return Err(bad(&format!("export file, row {}: {len} values, {expected} expected", self.row)));
         }
         // One look over the whole row; what is rare is looked at value by value.
-        let clean = if bytes.contains(&0) { None } else { str::from_utf8(bytes).ok() };
+        let clean = if memchr(0, bytes).is_some() { None } else { str::from_utf8(bytes).ok() };
         let doubtful = clean.is_none();
         let values = match clean {
             Some(text) => Values::within(

@@ -1,7 +1,6 @@
 //! An export file on this disk, and our own way from its bytes to batches: the very functions of the coordinator, without network and
 //! without a store.
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +24,8 @@ const POLL: Duration = Duration::from_millis(50);
 /// An export file of all people, with the fields that we ask for.
 pub struct Export {
     pub path: NamedTempFile,
+    /// The same in memory, as if it had just come.
+    content: Vec<u8>,
     job: Job,
     file: ExportFile,
     run: Run,
@@ -56,8 +57,10 @@ impl Export {
             }
         };
         let spool = fetch(ports, &id, &file).await?;
+        let mut content = Vec::new();
+        spool.reader()?.read_to_end(&mut content)?;
         let mut path = NamedTempFile::new()?;
-        std::io::copy(&mut spool.reader()?, &mut path)?;
+        path.write_all(&content)?;
         path.flush()?;
         let scope = settings.scope();
         let run = Run {
@@ -70,7 +73,7 @@ impl Export {
             swept_to: None,
             parts: Vec::new(),
         };
-        Ok(Self { path, job: Job { id, as_of: end }, file, run })
+        Ok(Self { path, content, job: Job { id, as_of: end }, file, run })
     }
 
     /// People in it.
@@ -86,13 +89,8 @@ impl Export {
     /// From the bytes to checked, qualified people in message bodies, as the coordinator does it.
     pub async fn cut(&self, ports: &PeoplePorts) -> Result<Cut, CommandFailure> {
         let mut download = Download::new(&*ports.spools, &self.job.id, &self.file)?;
-        let mut source = File::open(self.path.path())?;
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            match source.read(&mut chunk)? {
-                0 => break,
-                read => download.add(&chunk[..read])?,
-            }
+        for chunk in self.content.chunks(CHUNK) {
+            download.add(chunk)?;
         }
         let spool = download.whole()?;
         let counting = Arc::new(Counting::default());
