@@ -36,6 +36,7 @@ pub fn model(calls: Option<&Report>, memory: Option<&Report>) -> Option<Report> 
         report.tell(name, dollars, "US$");
     }
     report.tell("together", parts.iter().map(|(_, dollars)| dollars).sum::<f64>(), "US$");
-    report.note("prices of us-east-1 on demand, arm64, no free tier; Lambda's time is that of this machine, and idle ticks are not in it");
+    report.note("prices of us-east-1 on demand, arm64, no free tier; SQS and Lambda for a million people in Marketo");
+    report.note("Lambda's time is that of this machine, and idle ticks are not in it");
     Some(report)
 }
