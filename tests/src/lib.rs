@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a proof fails where it unwraps")]
 
 pub mod compare;
+pub mod faults;
 pub mod simulation;
 pub mod world;
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "its results are for people to read")]
 
+mod fault_matrix;
 mod mutations;
 mod seeds;
 mod time_to_finish;
@@ -21,6 +22,10 @@ struct Args {
 enum Proof {
     /// Seeded simulation of the whole people flow: everything that can go wrong at once, the invariants watched all along
     Seeds(seeds::Args),
+    /// One fault of Marketo at a time, at every endpoint where it can happen: what it does once, and what it does until it is lifted
+    Faults(fault_matrix::Args),
+    /// The same for the calls of DynamoDB
+    DynamodbFaults(fault_matrix::Args),
     /// The first load of a large subscription under Marketo's limits, in simulated time
     Limits(time_to_finish::Args),
     /// Breaks one rule at a time and requires that the seeds find it
@@ -30,6 +35,8 @@ enum Proof {
 fn main() -> ExitCode {
     match Args::parse().proof {
         Proof::Seeds(args) => seeds::prove(&args),
+        Proof::Faults(args) => fault_matrix::marketo(&args),
+        Proof::DynamodbFaults(args) => fault_matrix::dynamodb(&args),
         Proof::Limits(args) => time_to_finish::prove(&args),
         Proof::Mutations(args) => mutations::prove(&args),
     }

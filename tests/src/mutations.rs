@@ -7,6 +7,8 @@ use std::{fs, io};
 
 /// Seeds within which the simulation has to find a broken rule.
 const SEEDS: u64 = 200;
+/// The same for rules that matter only where several rare things meet.
+const SEEDS_OF_RARE: u64 = 4_000;
 /// What a build needs of the repository.
 const PARTS: &[&str] =
     &["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "functions", "shared", "infra", "tests"];
@@ -16,11 +18,15 @@ pub struct Args {
     /// Only this one
     #[arg(long)]
     only: Option<String>,
+    /// Also those that matter only where several rare things meet, which takes thousands of seeds
+    #[arg(long)]
+    rare: bool,
 }
 
 /// A rule, and how it is broken: in a file, a text that stands there once is replaced.
 struct Mutation {
     rule: &'static str,
+    seeds: u64,
     edits: &'static [(&'static str, &'static str, &'static str)],
 }
 
@@ -35,6 +41,7 @@ const JOBS: &str = "shared/domain/src/initial_sync/jobs.rs";
 const MUTATIONS: &[Mutation] = &[
     Mutation {
         rule: "cursor-after-data",
+        seeds: SEEDS,
         edits: &[(
             PULL,
             "        if !changes.is_empty() {\n",
@@ -43,6 +50,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "as-of-condition",
+        seeds: SEEDS,
         edits: &[(
             OBSERVATION,
             "if seen.as_of <= row.as_of && !merge_over_deletion {",
@@ -51,6 +59,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "fencing",
+        seeds: SEEDS,
         edits: &[
             (
                 LEASE,
@@ -66,14 +75,17 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "checksum",
+        seeds: SEEDS,
         edits: &[(FETCH, "is_some_and(|expected| *expected != sha256)", "is_some_and(|expected| expected.is_empty())")],
     },
     Mutation {
         rule: "receipt-count",
+        seeds: SEEDS,
         edits: &[(RECEIPTS, "if count == 2 * batches.rows + batches.reads {", "if count < u32::MAX {")],
     },
     Mutation {
         rule: "overlap",
+        seeds: SEEDS,
         edits: &[(
             PULL,
             "Overlap::WhenDue => overlap_is_due(&lease.state, &settings, started),",
@@ -82,6 +94,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "replaced-holders-write-late",
+        seeds: SEEDS_OF_RARE,
         edits: &[(
             PULL,
             "        if lease.taken_over {\n",
@@ -90,11 +103,17 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "gone-stays-gone",
+        seeds: SEEDS_OF_RARE,
         edits: &[(OBSERVATION, "if !alive(row.status) && seen.what == Observation::OutOfSight {", "if false {")],
     },
-    Mutation { rule: "batches-of-this-run-only", edits: &[(WORKER, "    Ok(current)\n", "    Ok(true)\n")] },
+    Mutation {
+        rule: "batches-of-this-run-only",
+        seeds: SEEDS_OF_RARE,
+        edits: &[(WORKER, "    Ok(current)\n", "    Ok(true)\n")],
+    },
     Mutation {
         rule: "failed-before-queued",
+        seeds: SEEDS_OF_RARE,
         edits: &[(
             JOBS,
             "Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::BadRequest) => {",
@@ -105,13 +124,16 @@ const MUTATIONS: &[Mutation] = &[
 
 /// Tries all of them.
 pub fn prove(args: &Args) -> ExitCode {
-    let wanted = |mutation: &&Mutation| args.only.as_ref().is_none_or(|only| *only == mutation.rule);
+    let wanted = |mutation: &&Mutation| match &args.only {
+        Some(only) => *only == mutation.rule,
+        None => args.rare || mutation.seeds == SEEDS,
+    };
     let mut missed = Vec::new();
     for mutation in MUTATIONS.iter().filter(wanted) {
         match found(mutation) {
             Ok(Some(line)) => println!("{:28} found: {line}", mutation.rule),
             Ok(None) => {
-                println!("{:28} NOT FOUND within {SEEDS} seeds", mutation.rule);
+                println!("{:28} NOT FOUND within {} seeds", mutation.rule, mutation.seeds);
                 missed.push(mutation.rule);
             }
             Err(why) => {
@@ -140,11 +162,12 @@ fn found(mutation: &Mutation) -> Result<Option<String>, String> {
         }
         fs::write(&path, text.replace(from, to)).map_err(|e| format!("{file}: {e}"))?;
     }
-    // Beside the real build, so that nothing but our own crates is built again.
+    // With the intermediate files of the real build, so that nothing but our own crates is built again; its programs stay as they are.
     let run = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--package", "system-tests", "--bin", "prove", "--"])
-        .args(["seeds", "--stop", "--count", &SEEDS.to_string()])
-        .env("CARGO_TARGET_DIR", &target)
+        .args(["seeds", "--stop", "--count", &mutation.seeds.to_string()])
+        .env("CARGO_BUILD_BUILD_DIR", &target)
+        .env("CARGO_TARGET_DIR", copy.join("target"))
         .current_dir(&copy)
         .output()
         .map_err(|e| format!("cargo does not run: {e}"))?;

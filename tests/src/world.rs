@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::Timestamp;
 use domain::ports::{Chance, Clock};
+use jiff::SignedDuration;
 use simulator_marketo::World;
 
 use crate::lock;
@@ -27,7 +28,12 @@ impl TestClock {
 
     /// A clock that moves the simulated Marketo's along, and goes on by a millisecond with each look, as real ones do.
     pub fn of(world: World) -> Arc<Self> {
-        let now = Timestamp::from_second(world.now()).unwrap();
+        Self::off_by(world, SignedDuration::ZERO)
+    }
+
+    /// The same, but wrong by so much.
+    pub fn off_by(world: World, error: SignedDuration) -> Arc<Self> {
+        let now = Timestamp::from_second(world.now()).unwrap() + error;
         Arc::new(Self { now: Mutex::new(now), world: Some(world) })
     }
 

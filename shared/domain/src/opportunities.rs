@@ -1,4 +1,5 @@
-//! Reads opportunity roles, and remembers where a subscription refuses them: that is said once, and not asked again for a day.
+//! Reads opportunity roles, and remembers where a subscription refuses them: that is said once, and not asked again for a day. Once they
+//! are given after a refusal, everybody is read again.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::people::{MarketoId, SeenOpportunity, chosen_opportunity};
 use crate::ports::{OpportunityRole, PeoplePorts, SyncState};
-use crate::{Failure, FailureKind};
+use crate::{Failure, FailureKind, initial_sync};
 
 /// Key of the document that remembers a refusal.
 pub const KEY: &str = "opportunity-roles";
@@ -32,8 +33,8 @@ pub async fn read(
     ids: &[MarketoId],
     changed: &BTreeMap<MarketoId, Timestamp>,
 ) -> Result<BTreeMap<MarketoId, SeenOpportunity>, Failure> {
-    let refused =
-        refusal(&*ports.state).await?.is_some_and(|r| ports.clock.now().duration_since(r.at) < ASK_AGAIN_AFTER);
+    let refusal = refusal(&*ports.state).await?;
+    let refused = refusal.as_ref().is_some_and(|r| ports.clock.now().duration_since(r.at) < ASK_AGAIN_AFTER);
     if ids.is_empty() || refused {
         return Ok(BTreeMap::new());
     }
@@ -44,11 +45,20 @@ pub async fn read(
         Err(failure)
             if matches!(failure.kind, FailureKind::AccessDenied | FailureKind::Unsupported | FailureKind::NotFound) =>
         {
-            remember(ports, &failure).await?;
+            tracing::warn!(
+                sync.code = failure.code.as_deref(),
+                "opportunity roles are refused; people are synced without an opportunity"
+            );
+            remember(ports, Some(Refusal { message: failure.to_string(), at: ports.clock.now() })).await?;
             return Ok(BTreeMap::new());
         }
         Err(failure) => return Err(failure),
     };
+    if refusal.is_some() {
+        // In this order: a run asked for twice is one, a refusal forgotten without it would leave everybody without an opportunity.
+        initial_sync::request(ports, false).await?;
+        remember(ports, None).await?;
+    }
     let mut by_person: BTreeMap<MarketoId, Vec<&OpportunityRole>> = BTreeMap::new();
     for role in &roles {
         by_person.entry(role.person).or_default().push(role);
@@ -66,7 +76,7 @@ pub async fn read(
 /// `Unavailable`, `CorruptState`.
 pub async fn refusal(state: &dyn SyncState) -> Result<Option<Refusal>, Failure> {
     let Some(document) = state.load(KEY).await? else { return Ok(None) };
-    serde_json::from_value(document.value).map(Some).map_err(|_| {
+    serde_json::from_value(document.value).map_err(|_| {
         Failure::new(
             FailureKind::CorruptState,
             format!("the stored document `{KEY}` is not in a form this program writes"),
@@ -74,12 +84,7 @@ pub async fn refusal(state: &dyn SyncState) -> Result<Option<Refusal>, Failure> 
     })
 }
 
-async fn remember(ports: &PeoplePorts, failure: &Failure) -> Result<(), Failure> {
-    let refusal = Refusal { message: failure.to_string(), at: ports.clock.now() };
-    tracing::warn!(
-        sync.code = failure.code.as_deref(),
-        "opportunity roles are refused; people are synced without an opportunity"
-    );
+async fn remember(ports: &PeoplePorts, refusal: Option<Refusal>) -> Result<(), Failure> {
     let seen = ports.state.load(KEY).await?.map(|d| d.version);
     let value = serde_json::to_value(&refusal).map_err(|e| Failure::new(FailureKind::CorruptState, e.to_string()))?;
     match ports.state.save(KEY, &value, seen).await {

@@ -225,7 +225,9 @@ fn stored_people(batches: Batches, receipts: u32) -> u64 {
 fn flow_state(problem: Option<&Problem>, without: FlowState) -> FlowState {
     match problem {
         None => without,
-        Some(problem) if problem.until.is_some() => FlowState::WaitingForReset,
+        Some(Problem { kind: FailureKind::DailyCalls | FailureKind::DailyExport, until: Some(_), .. }) => {
+            FlowState::WaitingForReset
+        }
         Some(problem) if problem.needs_operator => FlowState::NeedsOperator,
         Some(_) => FlowState::Retrying,
     }

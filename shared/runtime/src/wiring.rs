@@ -1,7 +1,9 @@
 //! Builds the adapters of the people flow once, at cold start.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::ports::{PeoplePorts, Queue};
@@ -17,13 +19,17 @@ use crate::{DiskSpools, Error, SystemChance, SystemClock};
 /// each, two instances of the worker read, and the rest is left to others.
 const MAX_IN_FLIGHT: usize = 2;
 
+/// A request to AWS that was not answered by then is taken as lost and repeated. By itself the SDK would wait for as long as the function lives.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
 /// Ports of a deployed people function, from the environment.
 ///
 /// # Errors
 /// All missing or wrong variables at once, or what kept the secret from being read.
 pub async fn people_ports_from_env(purpose: Purpose) -> Result<PeoplePorts, Error> {
     let config = PeopleConfig::from_env(&|name| std::env::var(name).ok())?;
-    let aws = aws_config::defaults(BehaviorVersion::latest()).load().await;
+    let waits = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
+    let aws = aws_config::defaults(BehaviorVersion::latest()).timeout_config(waits).load().await;
     let (client_id, client_secret) = match &config.credentials {
         Credentials::Plain { client_id, client_secret } => (client_id.clone(), client_secret.clone()),
         Credentials::SecretArn(arn) => read_secret(&aws, arn).await?,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::budget::{CallLimits, Purpose, SharedBudget, next_central_midnight, parked_until};
+use domain::budget::{ALLOWANCE_EVERY, CallLimits, Purpose, SharedBudget, next_central_midnight, parked_until};
 use domain::ports::{CallBudget, Chance, Clock};
 use domain::{Failure, FailureKind, Timestamp};
 
@@ -47,6 +47,14 @@ async fn callers(budget: &SharedBudget, clock: &TestClock, calls: usize, seed: u
     granted
 }
 
+/// Gives the pull its calls that need not be asked for, as often as its holder may.
+async fn allowances(budget: &SharedBudget, clock: &TestClock, times: usize) {
+    for _ in 0..times {
+        budget.allow();
+        clock.sleep(Duration::try_from(ALLOWANCE_EVERY).unwrap()).await;
+    }
+}
+
 /// Most calls within any window that begins with a call.
 fn most_in_a_window(granted: &[Timestamp]) -> usize {
     let within = |from: &Timestamp| granted.iter().filter(|at| *at >= from && **at < *from + WINDOW).count();
@@ -62,10 +70,11 @@ async fn no_window_holds_more_calls_than_marketo_allows() {
             deployment.budget(Purpose::Changes, ENDLESS, seed + 100),
         );
         let clock = &*deployment.clock;
-        let (a, b, c) = tokio::join!(
+        let (a, b, c, ()) = tokio::join!(
             callers(&initial, clock, 300, seed + 1),
             callers(&changes, clock, 300, seed + 2),
             callers(&changes, clock, 300, seed + 3),
+            allowances(&changes, clock, 30),
         );
         let mut granted = [a, b, c].concat();
         granted.sort_unstable();

@@ -5,6 +5,7 @@
 
 mod bootstraps;
 mod budget;
+mod faults;
 mod late_batches;
 mod leases;
 mod pull;

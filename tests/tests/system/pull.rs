@@ -118,3 +118,34 @@ async fn an_outage_that_marketo_remembers_needs_no_new_run() {
     assert!(!initial_sync::is_wanted(&small.initial).await.unwrap());
     small.assert_in_step().await;
 }
+
+/// Longest position that Marketo was seen to give out.
+const LONG_POSITION: &str = "WQV2VQVPPCKHC6AQYVK7JDSA3J62DUSJ3EXJGDPTKPEBFW3SAVUA====";
+
+#[tokio::test]
+async fn the_state_of_an_idle_pull_is_one_write_unit() {
+    let small = SmallWorld::settled(PEOPLE).await;
+    for _ in 0..30 {
+        small.pass(60);
+        small.pull_all(Overlap::WhenDue).await;
+    }
+    let document = small.changes.state.load(pull::KEY).await.unwrap().unwrap();
+    let mut value = document.value;
+    let mut positions = 0;
+    let state = &mut value["state"];
+    let cursors = std::iter::once(state["cursor"].take()).chain(state["behind"].take().as_array().unwrap().clone());
+    let longest: Vec<_> = cursors
+        .map(|mut cursor| {
+            for stream in 0..3 {
+                cursor[stream] = json!(LONG_POSITION);
+                positions += 1;
+            }
+            cursor
+        })
+        .collect();
+    state["cursors"] = json!(longest);
+    assert_eq!(positions, 9);
+    // Beside the document, an item has names, key, layout and version.
+    let bytes = value.to_string().len() + 100;
+    assert!(bytes <= 1024, "{bytes} bytes are two write units: {value}");
+}

@@ -13,6 +13,7 @@ mod changing;
 mod daily_limits;
 mod filling;
 mod killing;
+mod measuring;
 mod questions;
 mod refused_roles;
 mod secrecy;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::cut::{Cutter, Done};
-use super::run::{CompletedRun, InitialSync, KEY, PartSource, PartState, Run};
+use super::run::{CompletedRun, InitialSync, KEY, Part, PartSource, PartState, Run};
 use super::{fetch, jobs, receipts, requested, start, sweep};
 use crate::lease::{self, Lease};
 use crate::ports::PeoplePorts;
@@ -16,8 +16,6 @@ use crate::{Failure, FailureKind, lead_fields, settings};
 
 /// Longest time without a save: the download of one file.
 const LEASE_LIFE: Duration = Duration::from_secs(15 * 60);
-/// Jobs of one part that may fail before an operator is asked; the part is tried on nevertheless.
-pub(super) const MANY_FAILURES: u32 = 5;
 
 /// What a tick left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -130,6 +128,9 @@ async fn drive(
     }
     made?;
     receipts::count(ports, run).await?;
+    if let Some(failure) = run.parts.iter().find_map(Part::trouble) {
+        return Err(failure);
+    }
     let stored = run.parts.iter().all(|p| matches!(p.state, PartState::Stored { .. }));
     Ok(stored && (!run.sweep || sweep::sweep(ports, run, deadline).await?))
 }
@@ -168,16 +169,12 @@ async fn cut_part(ports: &PeoplePorts, run: &mut Run, index: usize) -> Result<()
         }
         _ => return Ok(()),
     };
-    let failures = part.failures;
     match result {
         Ok(batches) => run.parts[index].state = PartState::Cut { export, batches, quiet: None },
         // The file is wrong or gone: only a new job helps.
         Err(failure) if matches!(failure.kind, FailureKind::BadAnswer | FailureKind::NotFound) => {
             tracing::warn!(run.id = run.id, run.part = index, "{failure}; making a new export");
-            run.parts[index].begin_again(jobs::retry_at(ports, failures));
-            if failures >= MANY_FAILURES {
-                return Err(failure);
-            }
+            run.parts[index].begin_again(failure, ports.clock.now());
         }
         Err(failure) => return Err(failure),
     }

@@ -1,8 +1,6 @@
 //! The export jobs of a run at Marketo: makes and queues them, looks at them, and takes another way where one is closed.
 
-use jiff::{SignedDuration, Timestamp};
-
-use super::coordinator::{MANY_FAILURES, save};
+use super::coordinator::save;
 use super::run::{InitialSync, Job, Part, PartSource, PartState, Run};
 use super::start;
 use crate::lease::Lease;
@@ -31,9 +29,9 @@ pub(super) async fn look_at(ports: &PeoplePorts, run: &mut Run) -> Result<(), Fa
             Ok(ExportStatus::Completed(file)) => part.state = PartState::Ready { job: job.clone(), file, before: None },
             Ok(ExportStatus::Failed(why)) => {
                 tracing::warn!(export.id = job.id.0, "export {} failed at Marketo, making a new one: {why}", job.id.0);
-                part.begin_again(retry_at(ports, part.failures));
+                part.begin_again(why, ports.clock.now());
             }
-            Err(failure) if failure.kind == FailureKind::NotFound => part.begin_again(retry_at(ports, part.failures)),
+            Err(failure) if failure.kind == FailureKind::NotFound => part.begin_again(failure, ports.clock.now()),
             Err(failure) => return Err(failure),
         }
     }
@@ -94,11 +92,7 @@ async fn fill_queue(
                 Ok(()) => part.state = PartState::Queued { job: job.clone() },
                 // Gone, or failed before it was queued: only a new job helps.
                 Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::BadRequest) => {
-                    let failures = part.failures;
-                    part.begin_again(retry_at(ports, failures));
-                    if failures >= MANY_FAILURES {
-                        return Err(failure);
-                    }
+                    part.begin_again(failure, ports.clock.now());
                 }
                 Err(failure) => return Err(failure),
             }
@@ -156,11 +150,4 @@ pub(super) async fn cancel(ports: &PeoplePorts, run: &Run) {
             tracing::warn!(export.id = job.id.0, "cannot cancel export {}: {failure}", job.id.0);
         }
     }
-}
-
-/// When a part whose job failed may be tried again.
-pub(super) fn retry_at(ports: &PeoplePorts, failures: u32) -> Timestamp {
-    let pause = SignedDuration::from_secs(5 << failures.min(6));
-    let now = ports.clock.now();
-    now.checked_add(pause).unwrap_or(now)
 }

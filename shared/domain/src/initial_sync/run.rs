@@ -1,6 +1,6 @@
-//! The document of the initial sync: the run, its parts, and where each part is. Data only.
+//! The document of the initial sync: the run, its parts, and where each part is. Data, and what follows from it alone.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Request;
@@ -8,6 +8,7 @@ use crate::people::{FieldPlan, MarketoId};
 use crate::ports::{ExportFile, ExportFilter, ExportId};
 use crate::settings::{PeopleSettings, Scope};
 use crate::status::Problem;
+use crate::{Failure, FailureKind};
 
 /// Key of the document with the lease and the state of this flow.
 pub const KEY: &str = "initial-sync";
@@ -49,6 +50,12 @@ impl InitialSync {
         (asked || due).then_some(Wanted { sweep: asked && request.sweep })
     }
 }
+
+/// Failed jobs of one part after which an operator is told.
+const MANY_FAILURES: u32 = 5;
+/// Seconds before the second job of a part, and how often they double.
+const FIRST_PAUSE: i64 = 5;
+const MOST_DOUBLINGS: u32 = 6;
 
 /// One run over all people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +105,9 @@ pub struct Part {
     pub state: PartState,
     /// Jobs that failed, or whose file was wrong or gone. Each new job has receipts of its own, as its file may be cut differently.
     pub failures: u32,
+    /// Why the last of them failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_failure: Option<String>,
     /// Not to be touched before.
     pub not_before: Option<Timestamp>,
 }
@@ -181,14 +191,26 @@ impl Part {
     /// A part not begun.
     #[must_use]
     pub fn new(source: PartSource) -> Self {
-        Self { source, state: PartState::Waiting, failures: 0, not_before: None }
+        Self { source, state: PartState::Waiting, failures: 0, last_failure: None, not_before: None }
     }
 
-    /// Begins again with a new job, not before the given time.
-    pub fn begin_again(&mut self, not_before: Timestamp) {
+    /// Begins again with a new job, after a pause that grows with the failures.
+    pub fn begin_again(&mut self, why: impl ToString, now: Timestamp) {
+        let pause = SignedDuration::from_secs(FIRST_PAUSE << self.failures.min(MOST_DOUBLINGS));
+        self.not_before = Some(now.checked_add(pause).unwrap_or(now));
+        self.last_failure = Some(why.to_string());
         self.failures += 1;
         self.state = PartState::Waiting;
-        self.not_before = Some(not_before);
+    }
+
+    /// What an operator has to hear of: a job that fails again and again. It is tried on nevertheless.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Failure> {
+        let failed = self.failures >= MANY_FAILURES
+            && matches!(self.state, PartState::Waiting | PartState::Created { .. } | PartState::Queued { .. });
+        let why = self.last_failure.as_deref().filter(|_| failed)?;
+        let text = format!("an export failed {} times and is tried again; the last time: {why}", self.failures);
+        Some(Failure::new(FailureKind::BadAnswer, text))
     }
 }
 

@@ -29,12 +29,14 @@ pub async fn start(ports: &PeoplePorts, settings: &PeopleSettings, sweep: bool) 
             "the change cursor is being made by another function; the run begins at the next tick",
         ));
     }
+    // Before the windows are: whoever is there at this moment is in one of them.
+    let started_at = ports.marketo.now();
     let plan = lead_fields::plan(ports, settings).await?;
     let filters = export_filters(ports, settings).await?;
     let (first_page, more) = ports.people.scan(None).await?;
     Ok(Run {
         id: format!("run-{:016x}", ports.chance.next_u64()),
-        started_at: ports.marketo.now(),
+        started_at,
         scope: settings.scope(),
         plan,
         fresh: first_page.is_empty() && more.is_none(),

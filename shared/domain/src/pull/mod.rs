@@ -153,7 +153,8 @@ async fn take<'a>(ports: &'a PeoplePorts, name: &str) -> Result<Option<Lease<'a,
         }
         let parked = lease.state.problem.as_ref().is_some_and(|p| p.until.is_some_and(|until| now < until));
         let due = lease.state.allowance_at.is_none_or(|at| now.duration_since(at) >= budget::ALLOWANCE_EVERY);
-        if due && !parked {
+        // Without a cursor there is no pull, and no problem of one that would tell of a day whose calls are gone.
+        if due && !parked && lease.state.cursor.is_some() {
             lease.state.allowance_at = Some(now);
             ports.budget.allow();
         }
