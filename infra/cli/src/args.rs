@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 /// Keeps Marketo, Actions and Salesforce in step.
 #[derive(Debug, Parser)]
@@ -68,11 +68,61 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         state: PathBuf,
     },
+    /// Measure speed, memory, calls and cost on embedded parts, beside other people's clients; exit 1 if a target is missed.
+    Bench {
+        /// People in the simulated Marketo.
+        #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1_000..=5_000_000))]
+        people: u64,
+        /// Small sizes in under half a minute; speeds are shown and not judged.
+        #[arg(long)]
+        quick: bool,
+        /// Measure this alone; may be given several times.
+        #[arg(long, value_name = "MEASUREMENT")]
+        only: Vec<Measurement>,
+        /// Folder of the virtual environments that `tests/peers/run` made; beside the built programs when left out.
+        #[arg(long, value_name = "DIR")]
+        venvs: Option<PathBuf>,
+        /// Write the figures to this file.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// A process that `bench` starts for itself.
+    #[command(hide = true)]
+    BenchPart {
+        #[command(subcommand)]
+        part: BenchPart,
+    },
     /// Read or change settings.
     Settings {
         #[command(subcommand)]
         action: SettingsAction,
     },
+}
+
+/// What `bench` can measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum Measurement {
+    /// Whole syncs beside other people's clients.
+    Peers,
+    /// Bytes of an export to batches, per CPU-second.
+    Pipeline,
+    /// People stored a second, against single puts.
+    EndToEnd,
+    /// Peak memory of coordinator and worker.
+    Memory,
+    /// Marketo calls and DynamoDB units.
+    Calls,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BenchPart {
+    /// A Marketo without limits, moved by lines on standard input.
+    Simulator {
+        #[arg(long)]
+        people: u64,
+    },
+    /// The function of this name, as Lambda would run it.
+    Function { name: String },
 }
 
 #[derive(Debug, Subcommand)]

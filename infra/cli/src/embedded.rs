@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::config::{self, BehaviorVersion, Credentials, Region};
 use domain::budget::Purpose;
 use domain::initial_sync::{self, coordinator};
 use domain::ports::{PeoplePorts, SyncState};
@@ -30,8 +30,10 @@ const MAX_DELIVERIES: u32 = 8;
 pub struct LocalTables {
     pub state: Arc<dyn SyncState>,
     pub clock: SystemClock,
-    dynamodb: aws_sdk_dynamodb::Client,
-    names: Tables,
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Where it listens.
+    pub endpoint: String,
+    pub names: Tables,
     /// Held for its lock.
     _dir: Option<StateDir>,
     server: JoinHandle<()>,
@@ -40,18 +42,27 @@ pub struct LocalTables {
 impl LocalTables {
     /// Starts it, and makes the tables where they are not there yet.
     pub async fn open(dir: Option<StateDir>) -> Result<Self, CommandFailure> {
+        Self::open_with(dir, |config| config).await
+    }
+
+    /// The same with a client that is built in another way.
+    pub async fn open_with(
+        dir: Option<StateDir>,
+        configure: impl FnOnce(config::Builder) -> config::Builder,
+    ) -> Result<Self, CommandFailure> {
         let database = match &dir {
             Some(dir) => open_file(&dir.database())?,
             None => Database::memory()
                 .map_err(|e| CommandFailure::Wrong(format!("cannot start the embedded DynamoDB: {e}")))?,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let dynamodb = client(&format!("http://{}", listener.local_addr()?));
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let dynamodb = aws_sdk_dynamodb::Client::from_conf(configure(config_of(&endpoint)).build());
         let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
         let names = Tables::with_prefix("");
         store::create_tables(&dynamodb, &names).await?;
         let state = Arc::new(DynamoState::new(dynamodb.clone(), &names.sync_state, Arc::new(SystemClock)));
-        Ok(Self { state, clock: SystemClock, dynamodb, names, _dir: dir, server })
+        Ok(Self { state, clock: SystemClock, dynamodb, endpoint, names, _dir: dir, server })
     }
 }
 
@@ -70,8 +81,8 @@ pub struct Embedded {
     pub batches: Arc<MemoryQueue>,
     pub reads: Arc<MemoryQueue>,
     pub environment: Environment,
+    pub tables: LocalTables,
     clients: [Arc<MarketoClient>; 2],
-    _tables: LocalTables,
 }
 
 impl Embedded {
@@ -80,7 +91,11 @@ impl Embedded {
         if let Some(dir) = &dir {
             dir.claim(&environment.subscription())?;
         }
-        let tables = LocalTables::open(dir).await?;
+        Self::over(environment, LocalTables::open(dir).await?).await
+    }
+
+    /// Starts over tables that are open.
+    pub async fn over(environment: Environment, tables: LocalTables) -> Result<Self, CommandFailure> {
         let (batches, reads) = (queue("people-batches"), queue("people-reads"));
         let parts = PeopleParts {
             dynamodb: tables.dynamodb.clone(),
@@ -92,8 +107,7 @@ impl Embedded {
         };
         let (initial, first) = people_ports(parts.clone(), Purpose::InitialSync)?;
         let (changes, second) = people_ports(parts, Purpose::Changes)?;
-        let embedded =
-            Self { initial, changes, batches, reads, environment, clients: [first, second], _tables: tables };
+        let embedded = Self { initial, changes, batches, reads, environment, tables, clients: [first, second] };
         embedded.recover().await?;
         Ok(embedded)
     }
@@ -138,12 +152,10 @@ fn open_file(path: &Path) -> Result<Database, CommandFailure> {
     Database::new(name).map_err(|e| damaged(&e))
 }
 
-fn client(endpoint: &str) -> aws_sdk_dynamodb::Client {
-    let config = aws_sdk_dynamodb::Config::builder()
+fn config_of(endpoint: &str) -> config::Builder {
+    aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
         .endpoint_url(endpoint)
-        .build();
-    aws_sdk_dynamodb::Client::from_conf(config)
 }

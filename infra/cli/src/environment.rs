@@ -52,6 +52,15 @@ impl Environment {
         })
     }
 
+    /// A simulator that runs elsewhere, under these limits of ours.
+    pub fn at_simulator(base_url: &str, limits: CallLimits, export_poll: Duration) -> Result<Self, CommandFailure> {
+        let SimulatorConfig { client_id, client_secret, .. } = SimulatorConfig::default();
+        let base_url = marketo::BaseUrl::parse(base_url).map_err(CommandFailure::Usage)?;
+        let client_secret = SecretString::from(client_secret);
+        let marketo = MarketoConfig { base_url, client_id, client_secret, max_in_flight: MAX_IN_FLIGHT };
+        Ok(Self { marketo, limits, export_poll, simulator: None })
+    }
+
     fn of_marketo(lookup: Lookup<'_>) -> Result<Self, CommandFailure> {
         let mut env = EnvReader::new(lookup);
         let base_url = env.marketo_base_url();

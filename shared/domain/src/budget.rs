@@ -39,6 +39,8 @@ const WINDOW_SLOTS: i64 = 23;
 const BLOCK_LIFE: i64 = 1;
 /// What is left of a block when its time is over is lost, so blocks stay small.
 const MAX_BLOCK: u32 = 5;
+/// Calls that must be free for [`CallBudget::is_free`]: who is told so must not wait, though others take blocks before them.
+const ROOM: u32 = 2 * MAX_BLOCK;
 /// Longest wait for a call, seconds; then the caller keeps its place and ends.
 const MAX_WAIT_SECONDS: i64 = 45;
 /// Most tries against others who take at the same moment.
@@ -285,12 +287,11 @@ impl CallBudget for SharedBudget {
 
     async fn is_free(&self) -> Result<bool, Failure> {
         let now = self.clock.now();
-        if self.blocks.lock().is_ok_and(|blocks| blocks.taken.usable(now.as_second())) {
-            return Ok(true);
-        }
         let (mut taken, _) = self.load().await?;
         let parked = taken.parked_until.is_some_and(|until| until > now);
-        Ok(!parked && matches!(self.next(&mut taken, now), Next::Take { .. }))
+        let day_gone = matches!(self.next(&mut taken, now), Next::DayGone);
+        let used: u32 = taken.slots.values().sum();
+        Ok(!parked && !day_gone && used + ROOM <= self.purpose.per_window(self.limits.per_20_seconds))
     }
 
     fn allow(&self) {

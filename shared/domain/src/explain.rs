@@ -24,7 +24,7 @@ pub async fn by_id(ports: &PeoplePorts, id: MarketoId) -> Result<Explanation, Fa
     let settings = settings::load(&*ports.state).await?.people()?;
     let plan = lead_fields::plan(ports, &settings).await?;
     let row = ports.people.get(&[id]).await?.into_iter().find(|r| !r.shadow);
-    let person = ports.marketo.people_by_ids(&[id], plan.names()).await?.into_iter().next().map(|r| plan.person(r));
+    let person = ports.marketo.people_by_ids(&[id], plan.names()).await?.into_iter().next().map(|r| plan.person(&r));
     let mut reasons = vec![stored(row.as_ref()), live(person.as_ref(), &settings)];
     reasons.extend(conclusion(ports, row.as_ref(), person.as_ref()).await?);
     Ok(Explanation { id, synced: row.is_some_and(|r| r.status == Status::Active), reasons })

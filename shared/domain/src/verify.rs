@@ -120,9 +120,10 @@ async fn compare_export(
         .reader()
         .map_err(|e| Failure::new(FailureKind::Unavailable, format!("cannot read scratch space: {e}")))?;
     let mut people = Vec::with_capacity(CHUNK);
+    let records = plan.reader();
     for row in ports.marketo.export_rows(reader, plan.names()) {
         found.in_marketo += 1;
-        let person = plan.person(row?.record);
+        let person = records.person(&row?.record);
         if person.qualifies {
             qualifying.insert(person.id);
             people.push(person);
@@ -165,7 +166,7 @@ async fn settle(
     let suspects: Vec<MarketoId> = suspects.into_iter().collect();
     for ids in suspects.chunks(MAX_IDS_PER_CALL) {
         let records = ports.marketo.people_by_ids(ids, plan.names()).await?;
-        let people: HashMap<MarketoId, Person> = records.into_iter().map(|r| (r.id, plan.person(r))).collect();
+        let people: HashMap<MarketoId, Person> = records.iter().map(|r| (r.id, plan.person(r))).collect();
         let rows = rows_by_id(ports, ids).await?;
         for id in ids {
             let person = people.get(id).filter(|p| p.qualifies);

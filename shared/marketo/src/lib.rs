@@ -15,6 +15,7 @@ mod exports;
 mod file;
 mod identity;
 mod people;
+mod records;
 mod request;
 mod retry;
 mod roles;

@@ -1,16 +1,18 @@
 //! Rows of an export file. The busiest code of a first run: one record buffer is reused, and only values that exist are copied.
 //! Must not know what the values mean.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::str;
 
-use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder};
 use domain::people::MarketoId;
-use domain::ports::{ExportRow, Record};
+use domain::ports::{ExportRow, Record, Values};
 use domain::{Failure, FailureKind};
+use memchr::memchr;
 
-/// Bytes read at once.
-const BUFFER: usize = 256 * 1024;
+use crate::records::Records;
+
+/// What a file may begin with.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// How the file writes "no value". Whether it is quoted cannot be told, so a last name that reads so is lost here; who cares reads
 /// the person again over REST.
 const NULL: &[u8] = b"null";
@@ -18,9 +20,8 @@ const NULL: &[u8] = b"null";
 /// Rows of a file, lazily. A row that does not fit is an item with an error, and the rows after it still come; after a failed read none
 /// come.
 pub(crate) struct Rows {
-    reader: Reader<Box<dyn Read + Send>>,
+    records: Records,
     fields: Vec<String>,
-    record: ByteRecord,
     /// Rows read, without the header.
     row: u64,
     state: State,
@@ -35,25 +36,27 @@ enum State {
 
 impl Rows {
     pub fn new(file: Box<dyn Read + Send>, fields: &[String]) -> Self {
-        let reader = ReaderBuilder::new().has_headers(false).flexible(false).buffer_capacity(BUFFER).from_reader(file);
-        Self { reader, fields: fields.to_vec(), record: ByteRecord::new(), row: 0, state: State::Header }
+        Self { records: Records::new(file), fields: fields.to_vec(), row: 0, state: State::Header }
     }
 
     fn header(&mut self) -> Result<(), Failure> {
         if self.fields.first().is_none_or(|first| first != "id") {
             return Err(Failure::new(FailureKind::BadRequest, "export rows: the fields do not start with id"));
         }
-        match self.reader.read_byte_record(&mut self.record) {
+        match self.records.advance() {
             Ok(true) => {}
             Ok(false) => return Err(bad("export file: there is no header")),
             Err(error) => return Err(self.failed(&error)),
         }
-        let same = self.record.iter().eq(self.fields.iter().map(String::as_bytes));
+        let bytes = self.records.bytes();
+        let mut names = self.records.values().iter().map(|range| &bytes[range.clone()]);
+        let first = names.next().map(|first| first.strip_prefix(BYTE_ORDER_MARK).unwrap_or(first));
+        let same = first.into_iter().chain(names).eq(self.fields.iter().map(String::as_bytes));
         if same { Ok(()) } else { Err(bad("export file: the header is not the list of fields asked for")) }
     }
 
     fn next_row(&mut self) -> Option<Result<ExportRow, Failure>> {
-        match self.reader.read_byte_record(&mut self.record) {
+        match self.records.advance() {
             Ok(false) => {
                 self.state = State::Ended;
                 None
@@ -70,43 +73,31 @@ impl Rows {
     }
 
     fn understand(&self) -> Result<ExportRow, Failure> {
-        let bytes = self.record.as_slice();
-        // One look over the whole row; what is rare is looked at value by value.
-        let clean = if bytes.contains(&0) { None } else { str::from_utf8(bytes).ok() };
-        let mut doubtful = clean.is_none();
-        let mut values = Vec::with_capacity(self.record.len());
-        for at in 0..self.record.len() {
-            let Some(range) = self.record.range(at) else { continue };
-            let value = match clean.and_then(|text| text.get(range.clone())) {
-                Some(text) => (!text.is_empty() && text.as_bytes() != NULL).then(|| text.to_owned()),
-                None => {
-                    doubtful = true;
-                    lossy(&bytes[range])
-                }
-            };
-            values.push(value);
+        let (bytes, ranges) = (self.records.bytes(), self.records.values());
+        if ranges.len() != self.fields.len() {
+            let (len, expected) = (ranges.len(), self.fields.len());
+            return Err(bad(&format!("export file, row {}: {len} values, {expected} expected", self.row)));
         }
-        let id = values.first().and_then(Option::as_deref).and_then(|text| text.trim().parse().ok()).map(MarketoId);
+        // One look over the whole row; what is rare is looked at value by value.
+        let clean = if memchr(0, bytes).is_some() { None } else { str::from_utf8(bytes).ok() };
+        let doubtful = clean.is_none();
+        let values = match clean {
+            Some(text) => Values::within(
+                text.to_owned(),
+                ranges.iter().map(|range| Some(range.clone()).filter(|range| bytes[range.clone()] != *NULL)),
+            ),
+            None => ranges.iter().map(|range| lossy(&bytes[range.clone()])).collect(),
+        };
+        let id = values.get(0).and_then(|text| text.trim().parse().ok()).map(MarketoId);
         let id = id.ok_or_else(|| bad(&format!("export file, row {}: the id is not a number", self.row)))?;
         Ok(ExportRow { record: Record { id, values }, doubtful })
     }
 
-    /// What the parser's error means. Its own text is not used.
-    fn failed(&mut self, error: &csv::Error) -> Failure {
-        match error.kind() {
-            ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                bad(&format!("export file, row {}: {len} values, {expected_len} expected", self.row))
-            }
-            ErrorKind::Io(cause) => {
-                self.state = State::Ended;
-                let text = format!("export file, row {}: the file cannot be read ({})", self.row, cause.kind());
-                Failure::new(FailureKind::Unavailable, text)
-            }
-            _ => {
-                self.state = State::Ended;
-                bad(&format!("export file, row {}: this is not CSV", self.row))
-            }
-        }
+    /// After a failed read no rows come. The error's own text is not used.
+    fn failed(&mut self, error: &io::Error) -> Failure {
+        self.state = State::Ended;
+        let text = format!("export file, row {}: the file cannot be read ({})", self.row, error.kind());
+        Failure::new(FailureKind::Unavailable, text)
     }
 }
 

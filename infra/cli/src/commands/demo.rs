@@ -85,7 +85,7 @@ fn compare_now(embedded: &Embedded, rows: &[PersonRow]) -> Result<Comparison, Co
 }
 
 /// A busy day's changes, in proportion to the people there are.
-fn some_changes(people: u64) -> ChangeSet {
+pub(super) fn some_changes(people: u64) -> ChangeSet {
     let share = |one_in: u64| (people / one_in).max(1);
     ChangeSet {
         changed: share(100),

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::message::{BatchId, IdsBatch, PeopleMessage, RowsBatch};
 use super::run::{Batches, Job, Receipts, Run};
-use crate::people::{Field, MarketoId, Person};
-use crate::ports::{ExportRow, ExportRows, MAX_IDS_PER_CALL, MAX_MESSAGE_BYTES, PeoplePorts};
+use crate::people::{Field, MarketoId, Person, RecordReader};
+use crate::ports::{ExportRows, MAX_IDS_PER_CALL, MAX_MESSAGE_BYTES, PeoplePorts};
 use crate::{Failure, FailureKind};
 
 /// Most people of a batch: what one reading of opportunity roles takes.
@@ -46,6 +46,7 @@ impl Done {
 pub struct Cutter<'a> {
     ports: &'a PeoplePorts,
     run: &'a Run,
+    reader: RecordReader,
     label: String,
     done: Done,
     batches: Batches,
@@ -65,7 +66,8 @@ struct Filling {
 impl<'a> Cutter<'a> {
     /// A cutter for one part of a run.
     pub fn new(ports: &'a PeoplePorts, run: &'a Run, label: String, done: Done) -> Self {
-        Self { ports, run, label, done, batches: Batches::default(), rows: Vec::new(), reads: Vec::new() }
+        let (reader, batches) = (run.plan.reader(), Batches::default());
+        Self { ports, run, reader, label, done, batches, rows: Vec::new(), reads: Vec::new() }
     }
 
     /// Cuts a file.
@@ -79,21 +81,19 @@ impl<'a> Cutter<'a> {
         for row in rows {
             let row = row?;
             self.batches.people += 1;
-            let doubtful = row.doubtful;
-            let person = self.person(row);
-            if !person.qualifies {
-                if !self.run.fresh {
-                    filling.unqualified.push(person.id);
-                }
-            } else if doubtful || person.fields.get(Field::LastName).is_none() {
-                // The file writes an empty value as `null`. Who is in Salesforce has a last name, so this one reads `null`, or is
+            if self.reader.qualifies(&row.record) {
+                self.batches.qualifying += 1;
+                let person = self.reader.person(&row.record);
+                // The file writes an empty value as `null`. Who is in Salesforce has a last name, so one without reads `null`, or is
                 // damaged; REST tells.
-                self.batches.qualifying += 1;
-                read_again.push(person.id);
-            } else {
-                self.batches.qualifying += 1;
-                filling.bytes += size(&person);
-                filling.people.push(person);
+                if row.doubtful || person.fields.get(Field::LastName).is_none() {
+                    read_again.push(person.id);
+                } else {
+                    filling.bytes += size(&person);
+                    filling.people.push(person);
+                }
+            } else if !self.run.fresh {
+                filling.unqualified.push(row.record.id);
             }
             if filling.is_full() {
                 self.rows(job, std::mem::take(&mut filling)).await?;
@@ -134,10 +134,6 @@ impl<'a> Cutter<'a> {
         }
         self.flush().await?;
         Ok(self.batches)
-    }
-
-    fn person(&self, row: ExportRow) -> Person {
-        self.run.plan.person(row.record)
     }
 
     async fn rows(&mut self, job: &Job, filling: Filling) -> Result<(), Failure> {
@@ -197,10 +193,10 @@ const MAX_PERSON_BYTES: usize = 32 * 1024;
 
 /// About how many bytes a person takes in a message: JSON may escape a byte into six.
 fn size(person: &Person) -> usize {
-    let texts =
-        Field::ALL.iter().filter_map(|f| person.fields.get(*f)).chain(person.extra.values().map(String::as_str));
-    texts
-        .map(|t| t.len() + 24 + 5 * t.bytes().filter(|b| *b < b' ' || matches!(b, b'"' | b'\\')).count())
-        .sum::<usize>()
-        + 64
+    let present = Field::ALL.iter().filter(|field| person.fields.get(**field).is_some()).count() + person.extra.len();
+    let texts = std::iter::once(person.fields.text()).chain(person.extra.values().map(String::as_str));
+    // In pieces whose counts fit a byte, which a processor adds up many at a time.
+    let rare = |bytes: &[u8]| bytes.iter().map(|b| u8::from(*b < b' ' || matches!(b, b'"' | b'\\'))).sum::<u8>();
+    let escaped = |text: &str| text.as_bytes().chunks(255).map(|piece| usize::from(rare(piece))).sum::<usize>();
+    texts.map(|text| text.len() + 5 * escaped(text)).sum::<usize>() + 24 * present + 64
 }

@@ -14,7 +14,8 @@ mod start;
 mod sweep;
 pub mod worker;
 
-pub use fetch::fetch;
+pub use cut::{Cutter, Done};
+pub use fetch::{Download, fetch};
 pub use run::{Batches, CompletedRun, InitialSync, Job, KEY, Part, PartSource, PartState, Receipts, Run};
 pub use start::export_filters;
 

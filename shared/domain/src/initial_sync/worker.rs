@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use super::message::{BatchId, IdsBatch, PeopleMessage, RowsBatch};
 use super::run::Receipts;
-use crate::people::{MarketoId, Observation, Observed, Seen, Status, WriteCounts, apply, apply_opportunities};
+use crate::people::{
+    MarketoId, Observation, Observed, Seen, SeenOpportunity, Status, WriteCounts, apply, apply_opportunities,
+};
 use crate::ports::{MAX_IDS_PER_CALL, PeoplePorts};
 use crate::{Failure, lead_fields, opportunities, settings};
 
@@ -39,14 +41,19 @@ async fn is_of_the_run(ports: &PeoplePorts, batch: &BatchId) -> Result<bool, Fai
 
 async fn store_rows(ports: &PeoplePorts, rows: RowsBatch, again: bool) -> Result<WriteCounts, Failure> {
     let ids: Vec<MarketoId> = rows.people.iter().map(|p| p.id).chain(rows.read_again.iter().copied()).collect();
-    let read_again = read_in_full(ports, &rows.read_again).await?;
-    let mut seen: Vec<Seen> =
-        rows.people.into_iter().map(|person| seen(person.id, Observation::Read(person), rows.as_of)).collect();
-    seen.extend(rows.unqualified.into_iter().map(|id| self::seen(id, Observation::NotQualified, rows.as_of)));
-    seen.extend(read_again);
-    let along = roles_along(ports, &ids, &mut seen).await;
-    let counts = apply(&*ports.people, seen, rows.fresh && !again).await?;
-    if along {
+    let mut roles = roles_along(ports, &ids).await;
+    let mut with_role = |mut seen: Seen| {
+        seen.opportunity = roles.as_mut().and_then(|roles| roles.remove(&seen.person.id));
+        seen
+    };
+    let people = rows.people.into_iter().map(|person| seen(person.id, Observation::Read(person), rows.as_of));
+    let unqualified = rows.unqualified.into_iter().map(|id| seen(id, Observation::NotQualified, rows.as_of));
+    let all = people.chain(unqualified).map(&mut with_role).collect();
+    let mut counts = apply(&*ports.people, all, rows.fresh && !again).await?;
+    // After the others, as reading may have to wait for a call.
+    let read_again = read_in_full(ports, &rows.read_again).await?.into_iter().map(with_role).collect();
+    counts += apply(&*ports.people, read_again, rows.fresh && !again).await?;
+    if roles.is_some() {
         receipt(ports, &rows.batch, Receipts::Roles).await?;
     } else {
         let roles = PeopleMessage::Roles(IdsBatch { batch: rows.batch.clone(), ids });
@@ -58,15 +65,11 @@ async fn store_rows(ports: &PeoplePorts, rows: RowsBatch, again: bool) -> Result
 
 /// Reads the opportunity roles of a batch before its rows are written, where Marketo's call limit has room at this moment: then nobody is
 /// written twice. Where it has none, or anything is wrong, they follow by a message of their own, so that they never hold up the people.
-async fn roles_along(ports: &PeoplePorts, ids: &[MarketoId], seen: &mut [Seen]) -> bool {
+async fn roles_along(ports: &PeoplePorts, ids: &[MarketoId]) -> Option<BTreeMap<MarketoId, SeenOpportunity>> {
     if ids.len() > MAX_IDS_PER_CALL || !ports.budget.is_free().await.unwrap_or(false) {
-        return false;
+        return None;
     }
-    let Ok(mut roles) = opportunities::read(ports, ids, &BTreeMap::new()).await else { return false };
-    for one in seen {
-        one.opportunity = roles.remove(&one.person.id);
-    }
-    true
+    opportunities::read(ports, ids, &BTreeMap::new()).await.ok()
 }
 
 async fn read_people(ports: &PeoplePorts, batch: IdsBatch) -> Result<WriteCounts, Failure> {
@@ -92,7 +95,8 @@ async fn read_in_full(ports: &PeoplePorts, ids: &[MarketoId]) -> Result<Vec<Seen
     ports.marketo.connect().await?;
     let as_of = ports.marketo.now();
     let records = ports.marketo.people_by_ids(ids, plan.names()).await?;
-    Ok(records.into_iter().map(|r| seen(r.id, Observation::Read(plan.person(r)), as_of)).collect())
+    let reader = plan.reader();
+    Ok(records.iter().map(|record| seen(record.id, Observation::Read(reader.person(record)), as_of)).collect())
 }
 
 async fn read_roles(ports: &PeoplePorts, batch: IdsBatch) -> Result<WriteCounts, Failure> {

@@ -1,12 +1,13 @@
 //! Which Marketo fields are asked for, and how a record of them becomes a person. The only place where qualification is decided.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::person::{Field, Fields, Person};
 use super::salesforce_id::to_18_characters;
-use crate::ports::Record;
+use crate::ports::{Record, Values};
 use crate::settings::{DEFAULT_OWNER_FIELDS, PeopleSettings};
 use crate::{Failure, FailureKind};
 
@@ -79,28 +80,65 @@ impl FieldPlan {
 
     /// The person that a record tells of.
     #[must_use]
-    pub fn person(&self, record: Record) -> Person {
-        let id = record.id;
-        let mut values: BTreeMap<&str, Option<String>> =
-            self.names.iter().map(String::as_str).zip(record.values).collect();
-        let owned = self.has_owner(|name| values.get(name).and_then(Option::as_deref));
-        let extra =
-            self.extras.iter().filter_map(|name| Some((name.clone(), values.get(name.as_str())?.clone()?))).collect();
-        let mut fields = Fields::default();
-        for field in Field::ALL {
-            let value = values.remove(field.rest_name()).flatten();
-            let value = if field.is_salesforce_id() { value.map(|id| to_18_characters(id.trim())) } else { value };
-            fields.set(field, value);
+    pub fn person(&self, record: &Record) -> Person {
+        self.reader().person(record)
+    }
+
+    /// Reads many records of this plan: names are looked up once.
+    #[must_use]
+    pub fn reader(&self) -> RecordReader {
+        let place = |name: &str| self.names.iter().position(|known| known == name);
+        RecordReader {
+            fields: Field::ALL.map(|field| place(field.rest_name())),
+            owners: self.owners.iter().filter_map(|name| place(name)).collect(),
+            extras: self.extras.iter().filter_map(|name| Some((name.clone(), place(name)?))).collect(),
+            include_queue_owners: self.include_queue_owners,
         }
-        let in_salesforce = [Field::SfdcLeadId, Field::SfdcContactId].into_iter().any(|f| fields.get(f).is_some());
-        Person { id, fields, extra, qualifies: owned && in_salesforce }
+    }
+}
+
+/// Where in the records of a plan which value stands.
+#[derive(Debug, Clone)]
+pub struct RecordReader {
+    fields: [Option<usize>; Field::ALL.len()],
+    owners: Vec<usize>,
+    extras: Vec<(String, usize)>,
+    include_queue_owners: bool,
+}
+
+impl RecordReader {
+    /// The person that a record tells of.
+    #[must_use]
+    pub fn person(&self, record: &Record) -> Person {
+        let Record { id, values } = record;
+        let extra = self
+            .extras
+            .iter()
+            .filter_map(|(name, place)| Some((name.clone(), values.get(*place)?.to_owned())))
+            .collect();
+        let fields = Fields::from_fn(values.text_len(), |field| {
+            let value = self.value(values, field)?;
+            Some(if field.is_salesforce_id() { to_18_characters(value.trim()) } else { Cow::Borrowed(value) })
+        });
+        Person { id: *id, fields, extra, qualifies: self.qualifies(record) }
+    }
+
+    /// Whether the person of a record is to be synced.
+    #[must_use]
+    pub fn qualifies(&self, record: &Record) -> bool {
+        let in_salesforce = |field| self.value(&record.values, field).is_some_and(|id| !id.trim().is_empty());
+        self.has_owner(&record.values) && (in_salesforce(Field::SfdcLeadId) || in_salesforce(Field::SfdcContactId))
+    }
+
+    fn value<'a>(&self, values: &'a Values, field: Field) -> Option<&'a str> {
+        values.get(self.fields[field as usize]?)
     }
 
     /// The first owner field that is not empty decides; a queue counts only where the settings say so.
-    fn has_owner<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> bool {
+    fn has_owner(&self, values: &Values) -> bool {
         self.owners
             .iter()
-            .find_map(|name| value(name).map(str::trim).filter(|v| !v.is_empty()))
+            .find_map(|place| values.get(*place).map(str::trim).filter(|owner| !owner.is_empty()))
             .is_some_and(|owner| self.include_queue_owners || !owner.starts_with(QUEUE_PREFIX))
     }
 }
@@ -122,6 +160,8 @@ fn unknown_names(settings: &PeopleSettings, confirmed: &BTreeSet<&str>) -> Vec<S
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::people::MarketoId;
     use crate::settings::Settings;
@@ -142,7 +182,7 @@ mod tests {
 
     fn qualifies(plan: &FieldPlan, values: &[(&str, &str)]) -> bool {
         let value = |name: &String| values.iter().find(|(n, _)| n == name).map(|(_, v)| (*v).to_owned());
-        plan.person(Record { id: MarketoId(1), values: plan.names().iter().map(value).collect() }).qualifies
+        plan.person(&Record { id: MarketoId(1), values: plan.names().iter().map(value).collect() }).qualifies
     }
 
     #[test]
@@ -192,8 +232,8 @@ mod tests {
     fn extra_fields_are_kept_by_name() {
         let plan = FieldPlan::new(&PeopleSettings { extra_fields: vec!["score".into()], ..settings() }, &all_fields())
             .unwrap();
-        let values = plan.names().iter().map(|n| (n == "score").then(|| "7".to_owned())).collect();
-        let person = plan.person(Record { id: MarketoId(1), values });
+        let values = plan.names().iter().map(|n| (n == "score").then_some("7")).collect();
+        let person = plan.person(&Record { id: MarketoId(1), values });
         assert_eq!(person.extra, BTreeMap::from([("score".to_owned(), "7".to_owned())]));
     }
 }

@@ -9,10 +9,6 @@ use crate::people::Fields;
 
 /// What was seen of one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all observations are reads, so a box would only cost an allocation each"
-)]
 pub enum Observation {
     /// Read in full.
     Read(Person),

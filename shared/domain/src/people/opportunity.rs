@@ -11,7 +11,7 @@ pub fn chosen_opportunity<'a>(roles: impl IntoIterator<Item = &'a OpportunityRol
         .into_iter()
         .filter(|role| !role.opportunity.is_empty())
         .max_by_key(|role| (role.primary, role.created, &role.opportunity))
-        .map(|role| to_18_characters(&role.opportunity))
+        .map(|role| to_18_characters(&role.opportunity).into_owned())
 }
 
 #[cfg(test)]

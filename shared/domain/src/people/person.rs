@@ -1,7 +1,9 @@
 //! A synced person and the row that keeps it. Knows nothing of how a row is stored.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -85,20 +87,57 @@ impl Field {
     }
 }
 
-/// The values of the synced text fields; `None` = empty in Marketo.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Fields([Option<String>; Field::ALL.len()]);
+/// The values of the synced text fields; `None` = empty in Marketo. They are packed into one text, as there are millions of people.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Fields {
+    text: String,
+    /// Where the value of each field ends in the text; it begins where the one before ends.
+    ends: [u32; Field::ALL.len()],
+}
 
 impl Fields {
+    /// The values that a function gives for each field; about so many bytes of them.
+    #[must_use]
+    pub fn from_fn<'a>(bytes: usize, value: impl Fn(Field) -> Option<Cow<'a, str>>) -> Self {
+        let mut text = String::with_capacity(bytes);
+        let ends = Field::ALL.map(|field| {
+            text.push_str(value(field).as_deref().unwrap_or_default());
+            text.len() as u32
+        });
+        Self { text, ends }
+    }
+
     /// The value of one field.
     #[must_use]
     pub fn get(&self, field: Field) -> Option<&str> {
-        self.0[field as usize].as_deref()
+        Some(&self.text[self.range(field)]).filter(|value| !value.is_empty())
     }
 
-    /// Sets the value of one field.
-    pub fn set(&mut self, field: Field, value: Option<String>) {
-        self.0[field as usize] = value;
+    /// Sets the value of one field. Quickest in the order of [`Field::ALL`].
+    pub fn set(&mut self, field: Field, value: Option<&str>) {
+        let (range, value) = (self.range(field), value.unwrap_or_default());
+        let (before, after) = (range.len(), value.len());
+        if range.end == self.text.len() {
+            self.text.truncate(range.start);
+            self.text.push_str(value);
+        } else {
+            self.text.replace_range(range, value);
+        }
+        for end in &mut self.ends[field as usize..] {
+            *end = (*end as usize - before + after) as u32;
+        }
+    }
+
+    /// All values, one after the other.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn range(&self, field: Field) -> Range<usize> {
+        let place = field as usize;
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        start as usize..self.ends[place] as usize
     }
 
     /// Keeps the Salesforce ids alone, for people whose other data must go.
@@ -106,7 +145,7 @@ impl Fields {
     pub fn ids_only(&self) -> Self {
         let mut kept = Self::default();
         for field in Field::ALL.into_iter().filter(|f| f.is_salesforce_id()) {
-            kept.set(field, self.get(field).map(str::to_owned));
+            kept.set(field, self.get(field));
         }
         kept
     }
@@ -116,27 +155,30 @@ impl FromIterator<(Field, String)> for Fields {
     fn from_iter<I: IntoIterator<Item = (Field, String)>>(values: I) -> Self {
         let mut fields = Self::default();
         for (field, value) in values {
-            fields.set(field, Some(value));
+            fields.set(field, Some(&value));
         }
         fields
     }
 }
 
-/// Written as a map from our field names to values, empty ones left out.
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(Field::ALL.iter().filter_map(|field| Some((field.name(), self.get(*field)?)))).finish()
+    }
+}
+
+/// Written as a list in the order of [`Field::ALL`], because the names would be as long as the values.
 impl Serialize for Fields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(Field::ALL.iter().filter_map(|f| Some((f.name(), self.get(*f)?))))
+        serializer.collect_seq(Field::ALL.iter().map(|field| self.get(*field)))
     }
 }
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut values = BTreeMap::<String, String>::deserialize(deserializer)?;
-        let mut fields = Self::default();
-        for field in Field::ALL {
-            fields.set(field, values.remove(field.name()));
-        }
-        Ok(fields)
+        let values = <[Option<String>; Field::ALL.len()]>::deserialize(deserializer)?;
+        let bytes = values.iter().flatten().map(String::len).sum();
+        Ok(Self::from_fn(bytes, |field| values[field as usize].as_deref().map(Cow::Borrowed)))
     }
 }
 
@@ -148,6 +190,7 @@ pub struct Person {
     /// The text fields.
     pub fields: Fields,
     /// Extra fields of the settings, by REST name; empty values left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, String>,
     /// Whether the person is to be synced now.
     pub qualifies: bool,

@@ -10,6 +10,7 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Values;
 use crate::Failure;
 use crate::people::MarketoId;
 
@@ -27,7 +28,7 @@ pub struct Record {
     /// Marketo id.
     pub id: MarketoId,
     /// One value per field asked for, same order.
-    pub values: Vec<Option<String>>,
+    pub values: Values,
 }
 
 /// One row of an export file.

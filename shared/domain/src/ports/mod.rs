@@ -4,10 +4,12 @@
 
 mod marketo;
 mod store;
+mod values;
 mod world;
 
 pub use marketo::*;
 pub use store::*;
+pub use values::Values;
 pub use world::*;
 
 use std::sync::Arc;

@@ -66,7 +66,7 @@ pub trait CallBudget: Send + Sync {
     /// # Errors
     /// `RateLimited` when none is free within the bound, `DailyCalls` when the day's calls are gone; either says when to come back.
     async fn take(&self) -> Result<(), Failure>;
-    /// Whether a call could be made now without waiting. Somebody else may be quicker.
+    /// Whether a call could be made now without waiting, also if some others ask at the same moment.
     ///
     /// # Errors
     /// `Unavailable`, `CorruptState`.

@@ -55,7 +55,7 @@ async fn read_chunk(
     let ids: Vec<MarketoId> = chunk.iter().map(|(id, _)| *id).collect();
     let as_of = ports.marketo.now();
     let records = ports.marketo.people_by_ids(&ids, plan.names()).await?;
-    let mut people: HashMap<MarketoId, Person> = records.into_iter().map(|r| (r.id, plan.person(r))).collect();
+    let mut people: HashMap<MarketoId, Person> = records.iter().map(|r| (r.id, plan.person(r))).collect();
     let seen = chunk.iter().filter_map(|(id, changed_at)| {
         let what = match people.remove(id) {
             Some(person) => Observation::Read(person),

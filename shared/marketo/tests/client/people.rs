@@ -50,7 +50,10 @@ async fn values_come_as_marketo_has_them() {
     second[0] = some("8");
     assert_eq!(
         people,
-        [Record { id: MarketoId(7), values: first }, Record { id: MarketoId(8), values: second }],
+        [
+            Record { id: MarketoId(7), values: first.into_iter().collect() },
+            Record { id: MarketoId(8), values: second.into_iter().collect() }
+        ],
         "each person once, absent ones left out"
     );
     assert_eq!(

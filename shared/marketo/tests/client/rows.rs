@@ -18,7 +18,7 @@ fn rows(file: &'static [u8]) -> Vec<Result<ExportRow, Failure>> {
 }
 
 fn row(id: i64, first: Option<&str>, last: Option<&str>, doubtful: bool) -> Result<ExportRow, Failure> {
-    let values = vec![Some(id.to_string()), first.map(str::to_owned), last.map(str::to_owned)];
+    let values = [Some(id.to_string().as_str()), first, last].into_iter().collect();
     Ok(ExportRow { record: Record { id: MarketoId(id), values }, doubtful })
 }
 
@@ -32,6 +32,42 @@ fn values_of_all_kinds() {
         row(4, Some(" null "), Some("NULL"), false),
     ];
     assert_eq!(rows(file.as_bytes()), wanted);
+}
+
+/// Gives a byte at a time, so that every place is once the end of what has been read.
+struct Drop(Cursor<Vec<u8>>);
+
+impl Read for Drop {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(&mut buffer[..1])
+    }
+}
+
+#[test]
+fn lines_end_in_every_way() {
+    let file = "\u{feff}id,firstName,lastName\n\n1,a,b\r\n\r\n\"2\",\"x,\r\n\"\"y\",\"\"\r3,c\"d,e\n4,f,g";
+    let wanted = [
+        row(1, Some("a"), Some("b"), false),
+        row(2, Some("x,\r\n\"y"), None, false),
+        row(3, Some("c\"d"), Some("e"), false),
+        row(4, Some("f"), Some("g"), false),
+    ];
+    let fields = ["id", "firstName", "lastName"];
+    assert_eq!(read(Cursor::new(file), &fields), wanted);
+    assert_eq!(read(Drop(Cursor::new(file.into())), &fields), wanted);
+}
+
+#[test]
+fn values_of_any_length() {
+    let (long, quoted) = ("x".repeat(700_000), "\"\"".repeat(300_000));
+    let file = format!("id,firstName,lastName\n1,{long},\n2,\"{quoted}\",{long}\n3,a,b\n");
+    let inner = "\"".repeat(300_000);
+    let wanted = [
+        row(1, Some(&long), None, false),
+        row(2, Some(&inner), Some(&long), false),
+        row(3, Some("a"), Some("b"), false),
+    ];
+    assert!(read(Cursor::new(file), &["id", "firstName", "lastName"]) == wanted);
 }
 
 #[test]

@@ -106,7 +106,7 @@ impl Reader {
         let mut fields = Fields::default();
         for (name, value) in self.texts(FIELDS)?.ok_or(FIELDS)? {
             let field = Field::ALL.into_iter().find(|field| field.name() == name).ok_or(FIELDS)?;
-            fields.set(field, Some(value));
+            fields.set(field, Some(&value));
         }
         Ok(PersonRow {
             id,

@@ -81,7 +81,7 @@ async fn keep_milliseconds(table: &dyn PeopleTable) {
 /// The row of a person with another address.
 fn addressed(n: i64, email: &str) -> PersonRow {
     let mut row = person(n);
-    row.fields.set(Field::Email, Some(email.to_owned()));
+    row.fields.set(Field::Email, Some(email));
     row
 }
 
