@@ -113,9 +113,7 @@ impl Inner {
         let exchange = async {
             let sent = self.clock.now();
             let response = self.transport.send(ready).await.map_err(|error| classify::unsent(spot, error))?;
-            if let Some(date) = response.headers().get(DATE).and_then(|date| date.to_str().ok()) {
-                self.marketo_clock.learn(date, sent);
-            }
+            self.marketo_clock.learn(response.headers().get(DATE).and_then(|date| date.to_str().ok()), sent);
             let spot = Spot { now: self.marketo_clock.now(), ..spot };
             self.counters.answered(request.route);
             let asked = retry_after(response.headers(), spot.now);

@@ -1,7 +1,7 @@
 //! Marketo's clock as its answers show it. Knows nothing of what the time is used for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use domain::ports::Clock;
 use jiff::{SignedDuration, Timestamp};
@@ -18,11 +18,13 @@ const LONGEST_WAY: SignedDuration = SignedDuration::from_secs(10);
 pub(crate) struct MarketoClock {
     local: Arc<dyn Clock>,
     offset_ms: AtomicI64,
+    /// Whether an answer has told the time, or would not.
+    known: AtomicBool,
 }
 
 impl MarketoClock {
     pub fn new(local: Arc<dyn Clock>) -> Self {
-        Self { local, offset_ms: AtomicI64::new(0) }
+        Self { local, offset_ms: AtomicI64::new(0), known: AtomicBool::new(false) }
     }
 
     /// Now on Marketo's clock. A `Date` header is never later than the moment at which it is read, so this runs ahead of Marketo by
@@ -33,11 +35,19 @@ impl MarketoClock {
         local.checked_add(offset).unwrap_or(local)
     }
 
+    /// Whether the difference between the clocks is known.
+    pub fn is_known(&self) -> bool {
+        self.known.load(Ordering::Relaxed)
+    }
+
     /// Learns from the `Date` header of an answer to a request sent at `sent`, by the local clock. Of an answer that was long under way
     /// it is not known when in this time it was dated. The offset is kept while it is within the tolerance, so that
-    /// the header's whole seconds do not make this clock step back and forth.
-    pub fn learn(&self, date_header: &str, sent: Timestamp) {
-        let Some(date) = times::parse_http_date(date_header) else { return };
+    /// the header's whole seconds do not make this clock step back and forth. Without a date there is nothing to learn.
+    pub fn learn(&self, date_header: Option<&str>, sent: Timestamp) {
+        let Some(date) = date_header.and_then(times::parse_http_date) else {
+            self.known.store(true, Ordering::Relaxed);
+            return;
+        };
         let now = self.local.now();
         if now.duration_since(sent) > LONGEST_WAY {
             return;
@@ -48,5 +58,6 @@ impl MarketoClock {
             let offset = if seen.abs() <= TOLERANCE_MS { 0 } else { seen };
             self.offset_ms.store(offset, Ordering::Relaxed);
         }
+        self.known.store(true, Ordering::Relaxed);
     }
 }

@@ -27,6 +27,9 @@ const SLACK: SignedDuration = SignedDuration::from_secs(15);
 /// Largest identity answer, bytes.
 const LARGEST_ANSWER: usize = 64 * 1024;
 
+/// Most tokens fetched until one tells the time.
+const MAX_TOKENS_FOR_THE_TIME: u32 = 3;
+
 /// A token and the moment from which a new one is wanted.
 #[derive(Clone)]
 pub(crate) struct Token {
@@ -98,6 +101,21 @@ impl Identity {
         answer
     }
 
+    /// Sees to it that there is a token and that Marketo's time is known. An answer that was long under way brings the one and not the
+    /// other; it is asked for again, as identity calls count against no limit.
+    pub async fn connect(&self) -> Result<(), Failure> {
+        for _ in 0..MAX_TOKENS_FOR_THE_TIME {
+            let token = self.token().await?;
+            if self.marketo_clock.is_known() {
+                return Ok(());
+            }
+            self.drop_token(&token).await;
+        }
+        let text =
+            "answers take too long to tell Marketo's time from them, which this machine's clock may not agree with";
+        Err(Failure::new(FailureKind::Unavailable, format!("{}: {text}", routes::IDENTITY.name())))
+    }
+
     /// Forgets a token that Marketo refused. A newer one, fetched by another task meanwhile, is kept.
     pub async fn drop_token(&self, refused: &Token) {
         let mut held = self.held.lock().await;
@@ -138,9 +156,7 @@ impl Identity {
         let request = Request::new(Method::GET, address);
         let exchange = async {
             let response = self.transport.send(request).await.map_err(|error| classify::unsent(spot, error))?;
-            if let Some(date) = response.headers().get(DATE).and_then(|date| date.to_str().ok()) {
-                self.marketo_clock.learn(date, began);
-            }
+            self.marketo_clock.learn(response.headers().get(DATE).and_then(|date| date.to_str().ok()), began);
             let status = response.status().as_u16();
             let retry_after = call::retry_after(response.headers(), self.marketo_clock.now());
             let body = call::read_body(spot, response, LARGEST_ANSWER).await;

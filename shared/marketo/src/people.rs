@@ -53,7 +53,7 @@ impl MarketoPeople for MarketoClient {
     }
 
     async fn connect(&self) -> Result<(), Failure> {
-        self.inner.identity.token().await.map(drop)
+        self.inner.identity.connect().await
     }
 
     async fn lead_fields(&self) -> Result<Vec<String>, Failure> {
