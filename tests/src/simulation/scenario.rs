@@ -142,7 +142,7 @@ impl Scenario {
                 ("*", FaultAction::Error("607".to_owned(), "Daily Quota reached".to_owned()))
             }
             _ if self.lists_get_lost && list_may_get_lost => {
-                return Fault::once(*dice.one_of::<&str>(STREAMS), FaultAction::NoResult).after(dice.roll(6));
+                return Fault::once(dice.one_of::<&str>(STREAMS), FaultAction::NoResult).after(dice.roll(6));
             }
             _ => ("POST /bulk*", FaultAction::Error(code, String::new())),
         };
