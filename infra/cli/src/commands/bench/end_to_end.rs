@@ -18,6 +18,8 @@ use crate::embedded::{Embedded, LocalTables};
 use crate::failure::CommandFailure;
 use crate::people_table;
 
+/// How often the run without limits and the single puts are measured; the round with the median ratio counts.
+const ROUNDS: u32 = 5;
 /// Single puts in flight.
 const PUTS_IN_FLIGHT: usize = 16;
 /// Single puts made to know their rate.
@@ -41,16 +43,24 @@ struct Took {
 pub async fn measure(options: &Options) -> Result<Report, CommandFailure> {
     let mut report = Report::new("end to end, embedded");
     let simulator = SimulatorProcess::start(options.people)?;
-    let mut embedded = Embedded::start(simulator.environment(NO_LIMITS)?, None).await?;
-    let free = sync(&mut embedded).await?;
-    let items = some_items(&embedded.tables.dynamodb, &embedded.tables.names.people).await?;
-    drop(embedded);
-    let single = single_puts(items).await?;
+    let mut rounds = Vec::new();
+    // In turns, so that a machine that gets slower or faster does so for both.
+    for _ in 0..if options.quick { 1 } else { ROUNDS } {
+        let mut embedded = Embedded::start(simulator.environment(NO_LIMITS)?, None).await?;
+        let free = sync(&mut embedded).await?;
+        let items = some_items(&embedded.tables.dynamodb, &embedded.tables.names.people).await?;
+        drop(embedded);
+        let single = single_puts(items).await?;
+        rounds.push((free.people / free.done / single, free, single));
+    }
+    drop(simulator);
+    rounds.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let middle = rounds.len() / 2;
+    let (ratio, free, single) = rounds.swap_remove(middle);
     report.tell("people stored", free.people, "people");
     report.tell("until all are stored and their opportunities read", free.done, "seconds");
     report.tell("people stored a second", free.people / free.done, "people/s");
     report.tell("single conditional puts, 16 in flight", single, "puts/s");
-    let ratio = free.people / free.done / single;
     report.check("ratio", ratio, "times", Target::AtLeast(1.5), !options.quick);
 
     let simulator = SimulatorProcess::start(options.people)?;
