@@ -105,7 +105,7 @@ impl Found {
     fn show(&self, args: &Args, began: Instant) {
         let (mut shown, count) = (Instant::now(), args.count);
         while self.done.load(Ordering::Relaxed) < count && !(args.stop && self.is_broken()) {
-            thread::sleep(Duration::from_millis(50));
+            thread::park_timeout(Duration::from_millis(50));
             if shown.elapsed() >= SHOWN_EVERY {
                 shown = Instant::now();
                 let done = self.done.load(Ordering::Relaxed);

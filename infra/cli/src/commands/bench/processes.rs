@@ -50,7 +50,7 @@ pub fn run(command: &mut Command) -> io::Result<(ExitStatus, Used)> {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        std::thread::sleep(LOOK);
+        std::thread::park_timeout(LOOK);
     };
     let cpu_seconds = before.zip(cpu(2)).map(|(before, after)| after - before);
     Ok((status, Used { wall_seconds: began.elapsed().as_secs_f64(), cpu_seconds, peak_bytes }))
