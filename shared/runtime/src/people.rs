@@ -3,7 +3,7 @@
 use domain::initial_sync::message::PeopleMessage;
 use domain::initial_sync::{coordinator, worker};
 use domain::people::WriteCounts;
-use domain::ports::PeoplePorts;
+use domain::ports::{PeoplePorts, PeopleQueues, Queue};
 use domain::pull::{self, Overlap, Pulled};
 use domain::{Failure, Timestamp};
 
@@ -11,8 +11,12 @@ use domain::{Failure, Timestamp};
 ///
 /// # Errors
 /// The first failure; the place is kept.
-pub async fn coordinate(ports: &PeoplePorts, deadline: Option<Timestamp>) -> Result<(), Failure> {
-    let tick = coordinator::tick(ports, deadline).await?;
+pub async fn coordinate(
+    ports: &PeoplePorts,
+    queues: &PeopleQueues,
+    deadline: Option<Timestamp>,
+) -> Result<(), Failure> {
+    let tick = coordinator::tick(ports, queues, deadline).await?;
     tracing::debug!(sync.running = tick.running, sync.held = tick.held, "initial sync looked at");
     Ok(())
 }
@@ -21,8 +25,13 @@ pub async fn coordinate(ports: &PeoplePorts, deadline: Option<Timestamp>) -> Res
 ///
 /// # Errors
 /// When the message cannot be understood or its effect is not durable; it is to be delivered again.
-pub async fn store_batch(ports: &PeoplePorts, body: String, again: bool) -> Result<WriteCounts, Failure> {
-    let counts = worker::handle(ports, PeopleMessage::from_body(&body)?, again).await?;
+pub async fn store_batch(
+    ports: &PeoplePorts,
+    reads: &dyn Queue,
+    body: String,
+    again: bool,
+) -> Result<WriteCounts, Failure> {
+    let counts = worker::handle(ports, reads, PeopleMessage::from_body(&body)?, again).await?;
     tracing::debug!(
         people.put = counts.put,
         people.unchanged = counts.unchanged,

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config as DynamoConfig, Credentials, Region};
 use domain::budget::{CallLimits, Purpose, SharedBudget};
-use domain::ports::{PeoplePorts, SyncState};
+use domain::ports::{PeoplePorts, PeopleQueues, SyncState};
 use dynoxide::Database;
 use jiff::SignedDuration;
 use marketo::{BaseUrl, MarketoClient, MarketoConfig, TimeLimits};
@@ -140,8 +140,6 @@ impl Stage {
                 marketo: Arc::new(client),
                 people: Arc::new(DynamoPeople::new(dynamodb.clone(), &tables.people, clock.clone())),
                 state,
-                batches: batches.clone(),
-                reads: reads.clone(),
                 budget,
                 clock: clock.clone(),
                 chance,
@@ -150,6 +148,11 @@ impl Stage {
         };
         let (initial, changes) = (ports(Purpose::InitialSync, 1), ports(Purpose::Changes, 2));
         Self { world, clock, batches, reads, initial, changes, witness, proxy, server, _simulator: simulator }
+    }
+
+    /// The queues, as the coordinator sends to them.
+    pub fn queues(&self) -> PeopleQueues {
+        PeopleQueues { batches: self.batches.clone(), reads: self.reads.clone() }
     }
 }
 

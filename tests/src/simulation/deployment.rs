@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::budget::{CallLimits, Purpose, SharedBudget};
-use domain::ports::{PeoplePorts, SyncState};
+use domain::ports::{PeoplePorts, PeopleQueues, SyncState};
 
 use jiff::SignedDuration;
 use marketo::{BaseUrl, MarketoClient, MarketoConfig, TimeLimits};
@@ -94,13 +94,17 @@ impl Deployment {
             marketo: Arc::new(client.unwrap()),
             people: Arc::new(Table::over(self.people.clone(), self.ground.clone())),
             state,
-            batches: Arc::new(Sender::to(self.batches.clone(), self.ground.clone())),
-            reads: Arc::new(Sender::to(self.reads.clone(), self.ground.clone())),
             budget,
             clock,
             chance,
             spools: Arc::new(MemorySpools),
         }
+    }
+
+    /// The queues, as functions send to them.
+    fn queues(&self) -> PeopleQueues {
+        let sender = |queue: &Arc<MemoryQueue>| Arc::new(Sender::to(queue.clone(), self.ground.clone()));
+        PeopleQueues { batches: sender(&self.batches), reads: sender(&self.reads) }
     }
 
     /// Queues whose messages, once handed out and not deleted, come again after ten minutes, and are set aside the eighth time.
@@ -143,7 +147,7 @@ impl Deployment {
         let deadline = ports.clock.now().checked_add(FUNCTION_TIME).ok();
         self.tell(|| format!("{name} begins"));
         let outcome = match purpose {
-            Purpose::InitialSync => people::coordinate(&ports, deadline).await,
+            Purpose::InitialSync => people::coordinate(&ports, &self.queues(), deadline).await,
             Purpose::Changes => people::pull_changes(&ports, deadline).await.map(drop),
         };
         self.tell(|| {
@@ -177,10 +181,10 @@ impl Deployment {
 
     /// Messages that were handled are deleted; the others come again when their time is over.
     async fn work(&self, queue: &MemoryQueue, deliveries: Vec<Delivery>, pool: &Pool) {
-        let ports = self.warm(Purpose::InitialSync, pool);
+        let (ports, queues) = (self.warm(Purpose::InitialSync, pool), self.queues());
         for delivery in deliveries {
             let again = delivery.receive_count > 1;
-            let outcome = people::store_batch(&ports, delivery.body, again).await;
+            let outcome = people::store_batch(&ports, &*queues.reads, delivery.body, again).await;
             self.tell(|| {
                 let how = outcome.as_ref().map_or_else(ToString::to_string, |counts| format!("{counts:?}"));
                 format!("message {} of {}: {how}", delivery.message_id, queue.name())

@@ -21,6 +21,7 @@ use system_tests::compare::assert_in_step;
 
 const CANARY_SECRET: &str = "canary-secret-7d1c";
 const CANARY_EMAIL: &str = "canary.person@canary.example";
+const STACK: &str = "actions-sync-test";
 /// Ticks of one minute on AWS, of half a second here.
 const MOST_TICKS: usize = 80;
 const TICK: Duration = Duration::from_millis(500);
@@ -45,8 +46,7 @@ impl Stage {
         };
         let sqs = SqsServer::start().await;
         let marketo = Simulator::start(config.clone()).await.unwrap();
-        let (batches, reads) = (sqs.queues.batches.clone(), sqs.queues.reads.clone());
-        Self { tables: Embedded::start().await, sqs, outside: Outside { marketo, config, batches, reads } }
+        Self { tables: Embedded::start().await, sqs, outside: Outside { marketo, config } }
     }
 
     async fn start(&self, function: &str) -> Function {
@@ -58,6 +58,7 @@ impl Stage {
             ("MARKETO_CLIENT_SECRET", CANARY_SECRET.to_owned()),
             ("PEOPLE_TABLE", self.tables.tables.people.clone()),
             ("SYNC_STATE_TABLE", self.tables.tables.sync_state.clone()),
+            ("STACK_NAME", STACK.to_owned()),
             ("PEOPLE_BATCHES_QUEUE_URL", self.sqs.batches_url()),
             ("PEOPLE_READS_QUEUE_URL", self.sqs.reads_url()),
         ];
@@ -237,26 +238,25 @@ async fn the_three_functions_bring_a_table_in_step_and_keep_it_there() {
     }
 }
 
-const REQUIRED: [&str; 6] = [
-    "MARKETO_BASE_URL",
-    "MARKETO_SECRET_ARN",
-    "PEOPLE_TABLE",
-    "SYNC_STATE_TABLE",
-    "PEOPLE_BATCHES_QUEUE_URL",
-    "PEOPLE_READS_QUEUE_URL",
-];
+/// Names that a function can do without.
+const OPTIONAL: [&str; 3] = ["LOG_LEVEL", "MARKETO_CALLS_PER_20_SECONDS", "MARKETO_DAILY_CALLS"];
+
+fn required(function: &str) -> Vec<String> {
+    let names = runtime::config::names_of(function).unwrap();
+    names.into_iter().filter(|name| !OPTIONAL.contains(&name.as_str())).collect()
+}
 
 /// Starts a function with some of the required settings, and checks that it ends at once and names exactly the others.
-async fn assert_names_what_is_missing(function: &str, given: &[&str]) {
+async fn assert_names_what_is_missing(function: &str, given: &[String]) {
     let value = |name: &str| match name {
         "MARKETO_BASE_URL" => "https://123-ABC-456.mktorest.com".to_owned(),
         other => other.to_lowercase(),
     };
-    let environment: Vec<(&str, String)> = given.iter().map(|name| (*name, value(name))).collect();
+    let environment: Vec<(&str, String)> = given.iter().map(|name| (name.as_str(), value(name))).collect();
     let (status, output) = Function::start(function, &environment).await.ended().await;
     assert!(!status.success(), "{function} ended with {status}");
-    for name in REQUIRED {
-        assert_eq!(output.contains(name), !given.contains(&name), "{function} says of {name}: {output}");
+    for name in required(function) {
+        assert_eq!(output.contains(&name), !given.contains(&name), "{function} says of {name}: {output}");
     }
 }
 
@@ -264,9 +264,10 @@ async fn assert_names_what_is_missing(function: &str, given: &[&str]) {
 async fn missing_settings_end_a_cold_start_and_are_named_together() {
     for function in FUNCTIONS {
         assert_names_what_is_missing(function, &[]).await;
-        let two_missing: Vec<&str> =
-            REQUIRED.into_iter().filter(|name| !["PEOPLE_TABLE", "MARKETO_SECRET_ARN"].contains(name)).collect();
+        let required = required(function);
+        let missing = ["PEOPLE_TABLE", "MARKETO_SECRET_ARN"];
+        let two_missing: Vec<String> = required.iter().filter(|n| !missing.contains(&n.as_str())).cloned().collect();
         assert_names_what_is_missing(function, &two_missing).await;
-        assert_names_what_is_missing(function, &REQUIRED[..2]).await;
+        assert_names_what_is_missing(function, &required[..2]).await;
     }
 }

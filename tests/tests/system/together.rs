@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::budget::Purpose;
 use domain::initial_sync::{self, coordinator};
-use domain::ports::PeoplePorts;
+use domain::ports::{PeoplePorts, PeopleQueues};
 use domain::pull::{self, Overlap};
 use domain::{Advice, Failure};
 use runtime::{SystemChance, SystemClock, people, queue};
@@ -63,9 +63,9 @@ impl Crowd {
         lock(&self.failures).push(failure);
     }
 
-    async fn coordinate(self, ports: PeoplePorts) {
+    async fn coordinate(self, ports: PeoplePorts, queues: PeopleQueues) {
         while self.goes_on() {
-            if let Err(failure) = coordinator::tick(&ports, None).await {
+            if let Err(failure) = coordinator::tick(&ports, &queues, None).await {
                 self.note(failure);
             }
             sleep(REST).await;
@@ -82,11 +82,11 @@ impl Crowd {
     }
 
     /// A poller with the worker's own loop: what it reports comes again, the rest is deleted.
-    async fn work(self, ports: PeoplePorts, queue: Arc<MemoryQueue>) {
+    async fn work(self, ports: PeoplePorts, reads: Arc<MemoryQueue>, queue: Arc<MemoryQueue>) {
         let store = |body: String, again: bool| {
-            let (crowd, ports) = (&self, &ports);
+            let (crowd, ports, reads) = (&self, &ports, &*reads);
             async move {
-                let stored = people::store_batch(ports, body, again).await;
+                let stored = people::store_batch(ports, reads, body, again).await;
                 stored.map(drop).inspect_err(|failure| crowd.note(failure.clone()))
             }
         };
@@ -158,18 +158,19 @@ async fn instances_that_know_nothing_of_each_other_leave_a_true_table_within_the
     let world = marketo.world();
     let tables = Embedded::start().await;
     let (batches, reads) = (misbehaving("people-batches"), misbehaving("people-reads"));
-    let outside = Outside { marketo, config, batches: batches.clone(), reads: reads.clone() };
+    let outside = Outside { marketo, config };
+    let queues = PeopleQueues { batches: batches.clone(), reads: reads.clone() };
     let crowd = Crowd::default();
     let mut instances = JoinSet::new();
     // Marketo takes ten calls at once: two coordinators with one each, two workers and two pulls with two each.
     let initial = [1, 1, 2, 2].map(|in_flight| tables.instance(Purpose::InitialSync, in_flight, &outside));
     let pulls = [2, 2].map(|in_flight| tables.instance(Purpose::Changes, in_flight, &outside));
     for ports in &initial[..2] {
-        instances.spawn(crowd.clone().coordinate(ports.clone()));
+        instances.spawn(crowd.clone().coordinate(ports.clone(), queues.clone()));
     }
     for ports in &initial[2..] {
         for queue in [&batches, &reads].into_iter().flat_map(|queue| [queue; POLLERS]) {
-            instances.spawn(crowd.clone().work(ports.clone(), queue.clone()));
+            instances.spawn(crowd.clone().work(ports.clone(), reads.clone(), queue.clone()));
         }
     }
     for ports in &pulls {

@@ -9,7 +9,7 @@ use super::cut::{Cutter, Done};
 use super::run::{CompletedRun, InitialSync, KEY, Part, PartSource, PartState, Run};
 use super::{fetch, jobs, receipts, requested, start, sweep};
 use crate::lease::{self, Lease};
-use crate::ports::PeoplePorts;
+use crate::ports::{PeoplePorts, PeopleQueues};
 use crate::settings::PeopleSettings;
 use crate::status::Problem;
 use crate::{Failure, FailureKind, lead_fields, settings};
@@ -32,11 +32,11 @@ pub struct Tick {
 ///
 /// # Errors
 /// The first failure. What was done is kept, and so is the problem, for the status.
-pub async fn tick(ports: &PeoplePorts, deadline: Option<Timestamp>) -> Result<Tick, Failure> {
+pub async fn tick(ports: &PeoplePorts, queues: &PeopleQueues, deadline: Option<Timestamp>) -> Result<Tick, Failure> {
     let holder = format!("coordinator-{:016x}", ports.chance.next_u64());
     let taken = lease::take::<InitialSync>(&*ports.state, &*ports.clock, KEY, &holder, LEASE_LIFE).await?;
     let Some(mut lease) = taken else { return Ok(Tick { held: true, ..Tick::default() }) };
-    let outcome = step(ports, &mut lease, deadline).await;
+    let outcome = step(ports, queues, &mut lease, deadline).await;
     lease.state.problem = outcome.as_ref().err().map(|failure| Problem::new(failure, ports.clock.now()));
     let pending = lease
         .state
@@ -65,6 +65,7 @@ pub async fn queues_were_lost(ports: &PeoplePorts) -> Result<(), Failure> {
 
 async fn step(
     ports: &PeoplePorts,
+    queues: &PeopleQueues,
     lease: &mut Lease<'_, InitialSync>,
     deadline: Option<Timestamp>,
 ) -> Result<(), Failure> {
@@ -73,7 +74,7 @@ async fn step(
     begin_where_wanted(ports, lease, &settings).await?;
     let result = match lease.state.run.take() {
         Some(mut run) => {
-            let result = drive(ports, lease, &mut run, &settings, deadline).await;
+            let result = drive(ports, queues, lease, &mut run, &settings, deadline).await;
             lease.state.run = Some(run);
             result
         }
@@ -110,6 +111,7 @@ async fn begin_where_wanted(
 /// Moves all parts on; gives whether the run is at its end.
 async fn drive(
     ports: &PeoplePorts,
+    queues: &PeopleQueues,
     lease: &mut Lease<'_, InitialSync>,
     run: &mut Run,
     settings: &PeopleSettings,
@@ -123,7 +125,7 @@ async fn drive(
         if deadline.is_some_and(|at| ports.clock.now() >= at) {
             break;
         }
-        cut_part(ports, run, index).await?;
+        cut_part(ports, queues, run, index).await?;
         save(lease, run).await?;
     }
     made?;
@@ -144,14 +146,14 @@ pub(super) async fn save(lease: &mut Lease<'_, InitialSync>, run: &Run) -> Resul
     lease.commit().await
 }
 
-async fn cut_part(ports: &PeoplePorts, run: &mut Run, index: usize) -> Result<(), Failure> {
+async fn cut_part(ports: &PeoplePorts, queues: &PeopleQueues, run: &mut Run, index: usize) -> Result<(), Failure> {
     let label = run.label(index);
     let part = &run.parts[index];
     let (export, result) = match (&part.state, &part.source) {
         (PartState::Ready { job, file, before }, _) => {
             let export = (job.clone(), file.clone());
             let done = Done::load(ports, &run.id, &label, *before).await?;
-            let cutter = Cutter::new(ports, run, label, done);
+            let cutter = Cutter::new(queues, run, label, done);
             let result = match fetch(ports, &export.0.id, &export.1).await {
                 Ok(spool) => {
                     let reader = spool.reader().map_err(|e| {
@@ -165,7 +167,7 @@ async fn cut_part(ports: &PeoplePorts, run: &mut Run, index: usize) -> Result<()
             (Some(export), result)
         }
         (PartState::Waiting, PartSource::Ids(from, to)) => {
-            (None, Cutter::new(ports, run, label, Done::default()).ids(*from, *to).await)
+            (None, Cutter::new(queues, run, label, Done::default()).ids(*from, *to).await)
         }
         _ => return Ok(()),
     };

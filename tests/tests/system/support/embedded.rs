@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
 use domain::budget::{CallLimits, Purpose};
-use domain::ports::{PeoplePorts, Queue};
+use domain::ports::PeoplePorts;
 use dynoxide::Database;
 use marketo::{BaseUrl, MarketoConfig};
 use runtime::SystemClock;
@@ -53,8 +53,6 @@ impl Embedded {
         let parts = PeopleParts {
             dynamodb: self.client.clone(),
             tables: self.tables.clone(),
-            batches: outside.batches.clone(),
-            reads: outside.reads.clone(),
             marketo,
             limits: CallLimits::default(),
         };
@@ -66,8 +64,6 @@ impl Embedded {
 pub struct Outside {
     pub marketo: Simulator,
     pub config: SimulatorConfig,
-    pub batches: Arc<dyn Queue>,
-    pub reads: Arc<dyn Queue>,
 }
 
 /// A free port of this machine.

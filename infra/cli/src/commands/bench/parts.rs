@@ -2,8 +2,7 @@
 
 use std::io::{BufRead, Write, stdin, stdout};
 
-use domain::budget::Purpose;
-use runtime::{people, queue, schedule, wiring};
+use runtime::{config, people, queue, schedule, wiring};
 use serde_json::{Value, json};
 use simulator_marketo::{Config, ExportConfig, Limits, Simulator, World};
 
@@ -47,11 +46,16 @@ fn answer(world: &World, line: &str) -> Result<Value, CommandFailure> {
 
 /// What the `main` of the function does, for where the function's own program was not built.
 async fn serve(name: &str) -> Result<(), CommandFailure> {
-    let ports = &wiring::people_ports_from_env(Purpose::InitialSync).await?;
+    let config = config::initial_sync_worker(&config::of_process)?;
+    let wired = &wiring::initial_sync(&config).await?;
+    let (ports, reads, queues) = (&wired.ports, &*wired.reads, &wired.queues());
     match name {
-        COORDINATOR => schedule::serve(|deadline| async move { people::coordinate(ports, deadline).await }).await?,
+        COORDINATOR => {
+            schedule::serve(|deadline| async move { people::coordinate(ports, queues, deadline).await }).await?
+        }
         WORKER => {
-            queue::serve(|body, again| async move { people::store_batch(ports, body, again).await.map(drop) }).await?;
+            queue::serve(|body, again| async move { people::store_batch(ports, reads, body, again).await.map(drop) })
+                .await?;
         }
         _ => return Err(CommandFailure::Usage(format!("there is no function `{name}` to measure"))),
     }
