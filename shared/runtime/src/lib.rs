@@ -6,9 +6,11 @@ pub mod logs;
 pub mod people;
 pub mod queue;
 pub mod schedule;
+mod secret;
 mod system;
 pub mod wiring;
 
+pub use secret::SecretCredentials;
 pub use system::{DiskSpools, SystemChance, SystemClock};
 
 /// What ends a function at cold start or fails an invocation; shown by Lambda as the error of the function.

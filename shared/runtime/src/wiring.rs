@@ -1,4 +1,5 @@
-//! Builds the adapters of the people flow once, at cold start.
+//! Builds the adapters of the people flow once, at cold start. Nothing here calls anybody: a cold start must not wait, nor fail, for a
+//! service that the invocation would wait for anyway.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +8,11 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::ports::{PeoplePorts, PeopleQueues};
-use marketo::{MarketoClient, MarketoConfig};
-use secrecy::SecretString;
-use serde::Deserialize;
+use marketo::{Credentials, MarketoClient, MarketoConfig, PlainCredentials};
 use store::{DynamoPeople, DynamoState, SqsQueue, Tables};
 
 use crate::config::{CredentialsFrom, InitialSyncConfig, PeopleConfig};
-use crate::{DiskSpools, Error, SystemChance, SystemClock};
+use crate::{DiskSpools, Error, SecretCredentials, SystemChance, SystemClock};
 
 /// Marketo calls in flight of one function instance. Marketo allows ten for the subscription: the coordinator and the pull run once
 /// each, two instances of the worker read, and the rest is left to others.
@@ -27,7 +26,7 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 /// # Errors
 /// What keeps the adapters from being built.
 pub async fn incremental_pull(config: &PeopleConfig) -> Result<PeoplePorts, Error> {
-    of_deployed(config, &aws().await, Purpose::Changes).await
+    of_deployed(config, &aws().await, Purpose::Changes)
 }
 
 /// What the deployed functions of the initial sync work with.
@@ -57,7 +56,7 @@ pub async fn initial_sync(config: &InitialSyncConfig) -> Result<InitialSync, Err
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let queue = |url: &str| Arc::new(SqsQueue::new(sqs.clone(), url.to_owned(), Arc::new(SystemClock)));
     Ok(InitialSync {
-        ports: of_deployed(&config.people, &aws, Purpose::InitialSync).await?,
+        ports: of_deployed(&config.people, &aws, Purpose::InitialSync)?,
         batches: queue(&config.batches_queue_url),
         reads: queue(&config.reads_queue_url),
     })
@@ -69,17 +68,17 @@ async fn aws() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest()).timeout_config(waits).load().await
 }
 
-async fn of_deployed(config: &PeopleConfig, aws: &SdkConfig, purpose: Purpose) -> Result<PeoplePorts, Error> {
-    let (client_id, client_secret) = match &config.credentials {
-        CredentialsFrom::Plain { client_id, client_secret } => (client_id.clone(), client_secret.clone()),
-        CredentialsFrom::SecretArn(arn) => read_secret(aws, arn).await?,
+fn of_deployed(config: &PeopleConfig, aws: &SdkConfig, purpose: Purpose) -> Result<PeoplePorts, Error> {
+    let credentials: Arc<dyn Credentials> = match &config.credentials {
+        CredentialsFrom::Plain { client_id, client_secret } => {
+            PlainCredentials::shared(client_id.clone(), client_secret.clone())
+        }
+        CredentialsFrom::SecretArn(arn) => {
+            Arc::new(SecretCredentials::new(aws_sdk_secretsmanager::Client::new(aws), arn.clone()))
+        }
     };
-    let marketo = MarketoConfig {
-        base_url: config.marketo_base_url.clone(),
-        client_id,
-        client_secret,
-        max_in_flight: MAX_IN_FLIGHT,
-    };
+    let marketo =
+        MarketoConfig { base_url: config.marketo_base_url.clone(), credentials, max_in_flight: MAX_IN_FLIGHT };
     let parts = PeopleParts {
         dynamodb: aws_sdk_dynamodb::Client::new(aws),
         tables: config.tables.clone(),
@@ -123,26 +122,4 @@ pub fn people_ports(parts: PeopleParts, purpose: Purpose) -> Result<(PeoplePorts
         spools: Arc::new(DiskSpools::default()),
     };
     Ok((ports, marketo))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MarketoSecret {
-    client_id: String,
-    client_secret: String,
-}
-
-async fn read_secret(aws: &SdkConfig, arn: &str) -> Result<(String, SecretString), Error> {
-    let client = aws_sdk_secretsmanager::Client::new(aws);
-    let unreadable = |why: &str| format!("the secret named by MARKETO_SECRET_ARN cannot be used: {why}");
-    let answer = client.get_secret_value().secret_id(arn).send().await;
-    let text = answer
-        .map_err(|e| {
-            unreadable(e.as_service_error().and_then(|s| s.meta().code()).unwrap_or("Secrets Manager did not answer"))
-        })?
-        .secret_string
-        .ok_or_else(|| unreadable("it holds no text"))?;
-    let secret: MarketoSecret = serde_json::from_str(&text)
-        .map_err(|_| unreadable("it must be JSON with the texts clientId and clientSecret"))?;
-    Ok((secret.client_id, SecretString::from(secret.client_secret)))
 }

@@ -12,9 +12,8 @@ use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::ports::{PeoplePorts, PeopleQueues, SyncState};
 use dynoxide::Database;
 use jiff::SignedDuration;
-use marketo::{BaseUrl, MarketoClient, MarketoConfig, TimeLimits};
+use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials, TimeLimits};
 use runtime::DiskSpools;
-use secrecy::SecretString;
 use simulator_marketo::{ClockMode, Config, Limits, Simulator, World};
 use store::{DynamoPeople, DynamoState, MemoryQueue, Tables};
 use tokio::net::TcpListener;
@@ -125,8 +124,7 @@ impl Stage {
             let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, limits));
             let marketo = MarketoConfig {
                 base_url: BaseUrl::parse(&simulator.base_url()).unwrap(),
-                client_id: config.client_id.clone(),
-                client_secret: SecretString::from(config.client_secret.clone()),
+                credentials: PlainCredentials::shared(config.client_id.clone(), config.client_secret.clone()),
                 max_in_flight: 2,
             };
             let waits = if scene.short_waits {

@@ -7,9 +7,8 @@ use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::ports::{PeoplePorts, PeopleQueues, SyncState};
 
 use jiff::SignedDuration;
-use marketo::{BaseUrl, MarketoClient, MarketoConfig, TimeLimits};
+use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials, TimeLimits};
 use runtime::people;
-use secrecy::SecretString;
 use simulator_marketo::{Config, World};
 use store::memory::{Delivery, Misbehaviour};
 use store::{MemoryPeople, MemoryQueue, MemoryState};
@@ -83,8 +82,7 @@ impl Deployment {
         );
         let marketo = MarketoConfig {
             base_url: BaseUrl::parse("http://localhost").unwrap(),
-            client_id: self.config.client_id.clone(),
-            client_secret: SecretString::from(self.config.client_secret.clone()),
+            credentials: PlainCredentials::shared(self.config.client_id.clone(), self.config.client_secret.clone()),
             max_in_flight: 2,
         };
         let time_limits = TimeLimits::default();

@@ -7,10 +7,9 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
 use domain::budget::{CallLimits, Purpose};
 use domain::ports::PeoplePorts;
 use dynoxide::Database;
-use marketo::{BaseUrl, MarketoConfig};
+use marketo::{BaseUrl, MarketoConfig, PlainCredentials};
 use runtime::SystemClock;
 use runtime::wiring::{PeopleParts, people_ports};
-use secrecy::SecretString;
 use simulator_marketo::{Config as SimulatorConfig, Simulator};
 use store::{DynamoPeople, Tables};
 use tokio::net::TcpListener;
@@ -46,8 +45,10 @@ impl Embedded {
     pub fn instance(&self, purpose: Purpose, max_in_flight: usize, outside: &Outside) -> PeoplePorts {
         let marketo = MarketoConfig {
             base_url: BaseUrl::parse(&outside.marketo.base_url()).unwrap(),
-            client_id: outside.config.client_id.clone(),
-            client_secret: SecretString::from(outside.config.client_secret.clone()),
+            credentials: PlainCredentials::shared(
+                outside.config.client_id.clone(),
+                outside.config.client_secret.clone(),
+            ),
             max_in_flight,
         };
         let parts = PeopleParts {

@@ -10,9 +10,8 @@ use domain::people::WriteCounts;
 use domain::ports::{PeoplePorts, PeopleQueues};
 use domain::pull::{self, Overlap};
 use domain::{Failure, lease};
-use marketo::{BaseUrl, MarketoClient, MarketoConfig};
+use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials};
 use runtime::DiskSpools;
-use secrecy::SecretString;
 use simulator_marketo::{ClockMode, Config, Simulator, World};
 use store::MemoryQueue;
 
@@ -57,8 +56,7 @@ impl SmallWorld {
             ));
             let marketo = MarketoConfig {
                 base_url: BaseUrl::parse(&simulator.base_url()).unwrap(),
-                client_id: config.client_id.clone(),
-                client_secret: SecretString::from(config.client_secret.clone()),
+                credentials: PlainCredentials::shared(config.client_id.clone(), config.client_secret.clone()),
                 max_in_flight: 2,
             };
             let client = MarketoClient::new(marketo, clock.clone(), chance.clone(), budget.clone()).unwrap();
