@@ -10,7 +10,8 @@ use domain::people::WriteCounts;
 use domain::ports::{PeoplePorts, Queue};
 use domain::pull::{self, Overlap, Pulled};
 use domain::{Advice, Failure, FailureKind};
-use runtime::{people, queue};
+use runtime::queue::{self, Around, LeftAsTheyAre};
+use runtime::{SystemClock, people};
 use store::MemoryQueue;
 use store::memory::Delivery;
 
@@ -183,7 +184,7 @@ async fn handle(
         match people::store_batch(ports, reads, body, again).await {
             Ok(counts) => {
                 *shared.writes.lock().unwrap_or_else(PoisonError::into_inner) += counts;
-                Ok(())
+                Ok(counts)
             }
             Err(failure) => {
                 let place = if matches!(failure.advice(), Advice::Park { .. } | Advice::Halt) {
@@ -196,9 +197,11 @@ async fn handle(
             }
         }
     };
-    let answer = queue::handle_batch(event, &store).await;
+    let around = Around { clock: &SystemClock, redelivery: &LeftAsTheyAre, ends: None };
+    let answer = queue::handle_batch(event, around, &store).await;
     for (id, receipt) in receipts {
-        let failed = answer.as_ref().map_or(true, |a| a.batch_item_failures.iter().any(|f| f.item_identifier == id));
+        let failed =
+            answer.as_ref().map_or(true, |a| a.response.batch_item_failures.iter().any(|f| f.item_identifier == id));
         if failed {
             queue.change_visibility(&receipt, RETRY_BATCH);
         } else {

@@ -12,6 +12,7 @@ use marketo::{Credentials, MarketoClient, MarketoConfig, PlainCredentials};
 use store::{DynamoPeople, DynamoState, SqsQueue, Tables};
 
 use crate::config::{CredentialsFrom, InitialSyncConfig, PeopleConfig};
+use crate::queue::SqsRedelivery;
 use crate::{DiskSpools, Error, SecretCredentials, SystemChance, SystemClock};
 
 /// Marketo calls in flight of one function instance. Marketo allows ten for the subscription: the coordinator and the pull run once
@@ -40,6 +41,12 @@ pub struct InitialSync {
 }
 
 impl InitialSync {
+    /// Both queues, for saying when a message comes again.
+    #[must_use]
+    pub fn redelivery(&self) -> SqsRedelivery {
+        SqsRedelivery::over(vec![self.batches.clone(), self.reads.clone()])
+    }
+
     /// Both queues, for sending.
     #[must_use]
     pub fn queues(&self) -> PeopleQueues {

@@ -1,14 +1,15 @@
 //! The deployed people flow: schedules, queues, and instances of functions that come and go. Must not know what goes wrong.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::ports::{PeoplePorts, PeopleQueues, SyncState};
-
+use futures_util::future::{Either, select};
 use jiff::SignedDuration;
 use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials, TimeLimits};
-use runtime::people;
+use runtime::{people, schedule};
 use simulator_marketo::{Config, World};
 use store::memory::{Delivery, Misbehaviour};
 use store::{MemoryPeople, MemoryQueue, MemoryState};
@@ -21,8 +22,9 @@ use super::network::Network;
 use super::storage::{Ground, MemorySpools, Sender, State, Table};
 use crate::lock;
 
-/// How long a function may run, as the template gives it.
-const FUNCTION_TIME: SignedDuration = SignedDuration::from_mins(10);
+/// How long the coordinator and the pull may run; then they are cut off.
+const COORDINATOR_TIME: Duration = Duration::from_secs(10 * 60);
+const PULL_TIME: Duration = Duration::from_secs(2 * 60);
 /// How long a message that is not deleted stays hidden.
 const VISIBILITY: Duration = Duration::from_secs(10 * 60);
 /// Deliveries before a message is set aside.
@@ -142,11 +144,24 @@ impl Deployment {
 
     async fn invoke(&self, name: &'static str, purpose: Purpose, pool: &Pool) {
         let ports = self.warm(purpose, pool);
-        let deadline = ports.clock.now().checked_add(FUNCTION_TIME).ok();
+        let time = match purpose {
+            Purpose::InitialSync => COORDINATOR_TIME,
+            Purpose::Changes => PULL_TIME,
+        };
+        let deadline = ports.clock.now().checked_add(time - schedule::MARGIN).ok();
         self.tell(|| format!("{name} begins"));
-        let outcome = match purpose {
-            Purpose::InitialSync => people::coordinate(&ports, &self.queues(), deadline).await,
-            Purpose::Changes => people::pull_changes(&ports, deadline).await.map(drop),
+        let queues = self.queues();
+        let outcome = {
+            let work = pin!(async {
+                match purpose {
+                    Purpose::InitialSync => people::coordinate(&ports, &queues, CallLimits::default(), deadline).await,
+                    Purpose::Changes => people::pull_changes(&ports, deadline).await.map(drop),
+                }
+            });
+            match select(work, self.ground.handle.sleep(time)).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right(_) => return self.tell(|| format!("{name} is cut off at the end of its time")),
+            }
         };
         self.tell(|| {
             outcome.as_ref().map_or_else(|failure| format!("{name} ends: {failure}"), |()| format!("{name} ends"))

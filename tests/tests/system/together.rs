@@ -10,7 +10,8 @@ use domain::initial_sync::{self, coordinator};
 use domain::ports::{PeoplePorts, PeopleQueues};
 use domain::pull::{self, Overlap};
 use domain::{Advice, Failure};
-use runtime::{SystemChance, SystemClock, people, queue};
+use runtime::queue::{self, Around, LeftAsTheyAre};
+use runtime::{SystemChance, SystemClock, people};
 use serde_json::json;
 use simulator_marketo::{ChangeSet, Config, Simulator, World};
 use store::MemoryQueue;
@@ -87,7 +88,7 @@ impl Crowd {
             let (crowd, ports, reads) = (&self, &ports, &*reads);
             async move {
                 let stored = people::store_batch(ports, reads, body, again).await;
-                stored.map(drop).inspect_err(|failure| crowd.note(failure.clone()))
+                stored.inspect_err(|failure| crowd.note(failure.clone()))
             }
         };
         while self.goes_on() {
@@ -100,9 +101,10 @@ impl Crowd {
                 })
                 .collect();
             let event = serde_json::from_value(json!({ "Records": records })).unwrap();
-            let answer = queue::handle_batch(event, &store).await.unwrap();
+            let around = Around { clock: &SystemClock, redelivery: &LeftAsTheyAre, ends: None };
+            let answer = queue::handle_batch(event, around, &store).await.unwrap();
             for delivery in &deliveries {
-                if answer.batch_item_failures.iter().any(|f| f.item_identifier == delivery.message_id) {
+                if answer.response.batch_item_failures.iter().any(|f| f.item_identifier == delivery.message_id) {
                     queue.change_visibility(&delivery.receipt_handle, REST);
                 } else {
                     queue.delete(&delivery.receipt_handle);
