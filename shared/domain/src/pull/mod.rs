@@ -56,6 +56,12 @@ pub struct PullState {
     pub allowance_at: Option<Timestamp>,
 }
 
+impl PullState {
+    fn read_to(&self) -> Option<Timestamp> {
+        self.cursor.as_ref().map(|cursor| cursor.read_to)
+    }
+}
+
 /// Positions in the three streams. Written without names, and the time in milliseconds: with three cursors, the document has to stay
 /// below 1 KiB, beyond which each save would be two write units.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,7 +115,7 @@ pub struct Pulled {
     pub caught_up: bool,
     /// Whether somebody else was pulling, so that nothing was done.
     pub held: bool,
-    /// Where the cursor stands now, on Marketo's clock; `None` before there is one.
+    /// Where the stored cursor stands now, on Marketo's clock; `None` before there is one.
     pub read_to: Option<Timestamp>,
 }
 
@@ -133,16 +139,19 @@ pub async fn attempt(
         Ok(Some(lease)) => lease,
         Ok(None) => {
             pulled.held = true;
-            let read_to = |state: Option<PullState>| state.and_then(|state| state.cursor).map(|cursor| cursor.read_to);
-            pulled.read_to = lease::peek(&*ports.state, KEY).await.ok().and_then(read_to);
+            // Whoever holds it may have died; the age of the cursor is how that shows.
+            let stored: Option<PullState> = lease::peek(&*ports.state, KEY).await.ok().flatten();
+            pulled.read_to = stored.as_ref().and_then(PullState::read_to);
             return (pulled, Ok(()));
         }
         Err(failure) => return (pulled, Err(failure)),
     };
+    let before = lease.state.read_to();
     let outcome = passes(ports, &mut lease, overlap, deadline, &mut pulled).await;
-    pulled.read_to = lease.state.cursor.as_ref().map(|cursor| cursor.read_to);
+    let after = lease.state.read_to();
     lease.state.problem = outcome.as_ref().err().map(|failure| Problem::new(failure, ports.clock.now()));
     let released = lease.release().await;
+    pulled.read_to = if released.is_ok() { after } else { before };
     (pulled, outcome.and(released))
 }
 
