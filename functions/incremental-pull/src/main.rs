@@ -1,12 +1,14 @@
 //! Lambda function on a schedule of one minute: pulls what changed in Marketo into the people table.
 //! Wires once and serves; knows nothing of how that is done.
 
-use domain::budget::Purpose;
-use runtime::{Error, logs, people, schedule, wiring};
+use runtime::metrics::Metrics;
+use runtime::{Error, config, logs, people, schedule, wiring};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    logs::start(logs::Destination::Stdout, "info");
-    let ports = &wiring::people_ports_from_env(Purpose::Changes).await?;
-    schedule::serve(|deadline| async move { people::pull_changes(ports, deadline).await.map(drop) }).await
+    let config = config::incremental_pull(&config::of_process)?;
+    logs::start(logs::Destination::Stdout, &config.log_level);
+    let metrics = &Metrics::start(&config.stack_name)?;
+    let ports = &wiring::incremental_pull(&config).await?;
+    schedule::serve(metrics, |deadline| async move { people::pull_changes(ports, deadline).await.map(drop) }).await
 }

@@ -1,12 +1,15 @@
 //! Lambda function on the queues `people-batches` and `people-reads`: stores people and reads what the batches ask for.
 //! Wires once and serves; knows nothing of how that is done.
 
-use domain::budget::Purpose;
-use runtime::{Error, logs, people, queue, wiring};
+use runtime::metrics::Metrics;
+use runtime::{Error, config, logs, people, queue, wiring};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    logs::start(logs::Destination::Stdout, "info");
-    let ports = &wiring::people_ports_from_env(Purpose::InitialSync).await?;
-    queue::serve(|body, again| async move { people::store_batch(ports, body, again).await.map(drop) }).await
+    let config = config::initial_sync_worker(&config::of_process)?;
+    logs::start(logs::Destination::Stdout, &config.people.log_level);
+    let metrics = &Metrics::start(&config.people.stack_name)?;
+    let wired = &wiring::initial_sync(&config).await?;
+    let (ports, reads) = (&wired.ports, &*wired.reads);
+    queue::serve(metrics, &wired.redelivery(), |body, again| people::store_batch(ports, reads, body, again)).await
 }

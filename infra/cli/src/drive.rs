@@ -7,10 +7,11 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use domain::initial_sync::{self, coordinator};
 use domain::people::WriteCounts;
-use domain::ports::PeoplePorts;
+use domain::ports::{PeoplePorts, Queue};
 use domain::pull::{self, Overlap, Pulled};
 use domain::{Advice, Failure, FailureKind};
-use runtime::{people, queue};
+use runtime::queue::{self, Around, LeftAsTheyAre};
+use runtime::{SystemClock, people};
 use store::MemoryQueue;
 use store::memory::Delivery;
 
@@ -75,7 +76,12 @@ async fn run_initial_sync(embedded: &Embedded) -> Result<WriteCounts, CommandFai
     let mut pollers = Vec::new();
     for queue in [&embedded.batches, &embedded.reads] {
         for _ in 0..POLLERS {
-            pollers.push(tokio::spawn(poll(embedded.initial.clone(), queue.clone(), shared.clone())));
+            pollers.push(tokio::spawn(poll(
+                embedded.initial.clone(),
+                embedded.reads.clone(),
+                queue.clone(),
+                shared.clone(),
+            )));
         }
     }
     let result = ticks(embedded, &shared).await;
@@ -94,10 +100,10 @@ async fn run_initial_sync(embedded: &Embedded) -> Result<WriteCounts, CommandFai
 }
 
 async fn ticks(embedded: &Embedded, shared: &Shared) -> Result<(), CommandFailure> {
-    let mut line = ProgressLine::start();
+    let (mut line, queues) = (ProgressLine::start(), embedded.queues());
     let (mut failed, mut reached) = (0, false);
     loop {
-        let pause = match coordinator::tick(&embedded.initial, None).await {
+        let pause = match coordinator::tick(&embedded.initial, &queues, None).await {
             Ok(tick) if !tick.running && !tick.held => {
                 line.done();
                 return Ok(());
@@ -155,24 +161,30 @@ fn trouble(embedded: &Embedded, shared: &Shared) -> Result<(), CommandFailure> {
 }
 
 /// A worker: takes messages, handles them as the Lambda function does, deletes what was not reported as failed.
-async fn poll(ports: PeoplePorts, queue: Arc<MemoryQueue>, shared: Arc<Shared>) {
+async fn poll(ports: PeoplePorts, reads: Arc<MemoryQueue>, queue: Arc<MemoryQueue>, shared: Arc<Shared>) {
     while !shared.stop.load(Ordering::Relaxed) {
         let deliveries = queue.receive(MESSAGES_PER_POLL);
         if deliveries.is_empty() {
             queue.wait_for_message(Duration::from_millis(100)).await;
             continue;
         }
-        handle(&ports, &queue, &shared, deliveries).await;
+        handle(&ports, &*reads, &queue, &shared, deliveries).await;
     }
 }
 
-async fn handle(ports: &PeoplePorts, queue: &MemoryQueue, shared: &Shared, deliveries: Vec<Delivery>) {
+async fn handle(
+    ports: &PeoplePorts,
+    reads: &dyn Queue,
+    queue: &MemoryQueue,
+    shared: &Shared,
+    deliveries: Vec<Delivery>,
+) {
     let (receipts, event) = lambda_event(deliveries);
     let store = |body: String, again: bool| async move {
-        match people::store_batch(ports, body, again).await {
+        match people::store_batch(ports, reads, body, again).await {
             Ok(counts) => {
                 *shared.writes.lock().unwrap_or_else(PoisonError::into_inner) += counts;
-                Ok(())
+                Ok(counts)
             }
             Err(failure) => {
                 let place = if matches!(failure.advice(), Advice::Park { .. } | Advice::Halt) {
@@ -185,9 +197,11 @@ async fn handle(ports: &PeoplePorts, queue: &MemoryQueue, shared: &Shared, deliv
             }
         }
     };
-    let answer = queue::handle_batch(event, &store).await;
+    let around = Around { clock: &SystemClock, redelivery: &LeftAsTheyAre, ends: None };
+    let answer = queue::handle_batch(event, around, &store).await;
     for (id, receipt) in receipts {
-        let failed = answer.as_ref().map_or(true, |a| a.batch_item_failures.iter().any(|f| f.item_identifier == id));
+        let failed =
+            answer.as_ref().map_or(true, |a| a.response.batch_item_failures.iter().any(|f| f.item_identifier == id));
         if failed {
             queue.change_visibility(&receipt, RETRY_BATCH);
         } else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::config::{self, BehaviorVersion, Credentials, Region};
 use domain::budget::Purpose;
 use domain::initial_sync::{self, coordinator};
-use domain::ports::{PeoplePorts, SyncState};
+use domain::ports::{PeoplePorts, PeopleQueues, SyncState};
 use domain::{lease, pull};
 use dynoxide::Database;
 use marketo::{ClientStats, MarketoClient};
@@ -100,8 +100,6 @@ impl Embedded {
         let parts = PeopleParts {
             dynamodb: tables.dynamodb.clone(),
             tables: tables.names.clone(),
-            batches: batches.clone(),
-            reads: reads.clone(),
             marketo: environment.marketo.clone(),
             limits: environment.limits,
         };
@@ -119,6 +117,11 @@ impl Embedded {
         }
         coordinator::queues_were_lost(&self.initial).await?;
         Ok(())
+    }
+
+    /// Both queues, for sending.
+    pub fn queues(&self) -> PeopleQueues {
+        PeopleQueues { batches: self.batches.clone(), reads: self.reads.clone() }
     }
 
     /// What both clients did.

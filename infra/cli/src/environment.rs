@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use domain::budget::CallLimits;
-use marketo::MarketoConfig;
+use marketo::{MarketoConfig, PlainCredentials};
 use runtime::config::{EnvReader, Lookup};
-use secrecy::SecretString;
 use simulator_marketo::{Config as SimulatorConfig, Simulator};
 
 use crate::failure::CommandFailure;
@@ -41,11 +40,11 @@ impl Environment {
         let mut env = EnvReader::new(&|name| std::env::var(name).ok());
         let poll = env.number("MARKETO_EXPORT_POLL_SECONDS", EXPORT_POLL_WITH_SIMULATOR);
         env.finish(Some(()))?;
-        let (client_id, client_secret) = (config.client_id.clone(), SecretString::from(config.client_secret.clone()));
+        let credentials = PlainCredentials::shared(config.client_id.clone(), config.client_secret.clone());
         let simulator = Simulator::start(config).await?;
         let base_url = marketo::BaseUrl::parse(&simulator.base_url()).map_err(CommandFailure::Usage)?;
         Ok(Self {
-            marketo: MarketoConfig { base_url, client_id, client_secret, max_in_flight: MAX_IN_FLIGHT },
+            marketo: MarketoConfig { base_url, credentials, max_in_flight: MAX_IN_FLIGHT },
             limits: CallLimits::default(),
             export_poll: Duration::from_secs(poll),
             simulator: Some(simulator),
@@ -56,8 +55,8 @@ impl Environment {
     pub fn at_simulator(base_url: &str, limits: CallLimits, export_poll: Duration) -> Result<Self, CommandFailure> {
         let SimulatorConfig { client_id, client_secret, .. } = SimulatorConfig::default();
         let base_url = marketo::BaseUrl::parse(base_url).map_err(CommandFailure::Usage)?;
-        let client_secret = SecretString::from(client_secret);
-        let marketo = MarketoConfig { base_url, client_id, client_secret, max_in_flight: MAX_IN_FLIGHT };
+        let credentials = PlainCredentials::shared(client_id, client_secret);
+        let marketo = MarketoConfig { base_url, credentials, max_in_flight: MAX_IN_FLIGHT };
         Ok(Self { marketo, limits, export_poll, simulator: None })
     }
 
@@ -65,11 +64,11 @@ impl Environment {
         let mut env = EnvReader::new(lookup);
         let base_url = env.marketo_base_url();
         let client_id = env.required("MARKETO_CLIENT_ID", "client id of the Marketo custom service");
-        let client_secret = SecretString::from(env.required("MARKETO_CLIENT_SECRET", "its client secret"));
+        let client_secret = env.required("MARKETO_CLIENT_SECRET", "its client secret");
+        let credentials = PlainCredentials::shared(client_id, client_secret);
         let limits = env.call_limits();
         let export_poll = Duration::from_secs(env.number("MARKETO_EXPORT_POLL_SECONDS", EXPORT_POLL));
-        let marketo =
-            base_url.map(|base_url| MarketoConfig { base_url, client_id, client_secret, max_in_flight: MAX_IN_FLIGHT });
+        let marketo = base_url.map(|base_url| MarketoConfig { base_url, credentials, max_in_flight: MAX_IN_FLIGHT });
         let marketo = env.finish(marketo)?;
         Ok(Self { marketo, limits, export_poll, simulator: None })
     }

@@ -18,11 +18,12 @@ mod state_dir;
 use std::process::ExitCode;
 
 use clap::Parser;
+use runtime::config::{self, EnvReader};
 use runtime::logs;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    logs::start(logs::Destination::Stderr, "warn");
+    logs::start(logs::Destination::Stderr, &EnvReader::new(&config::of_process).log_level("warn"));
     match commands::run(args::Args::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -326,6 +326,19 @@ pub async fn parked_until(state: &dyn SyncState) -> Result<Option<Timestamp>, Fa
     Ok(taken.and_then(|t| t.parked_until))
 }
 
+/// Calls that are left of the day, as far as they are counted here; others who use the subscription are not. Only reads.
+///
+/// # Errors
+/// `Unavailable`.
+pub async fn left_today(state: &dyn SyncState, limits: CallLimits, now: Timestamp) -> Result<u64, Failure> {
+    let taken = state.load(KEY).await?.and_then(|d| serde_json::from_value::<Taken>(d.value).ok()).unwrap_or_default();
+    if taken.parked_until.is_some_and(|until| now < until) {
+        return Ok(0);
+    }
+    let today = if taken.day == central_day(now) { taken.day_calls } else { 0 };
+    Ok(limits.per_day.saturating_sub(today))
+}
+
 fn daily_calls_gone(until: Timestamp) -> Failure {
     Failure::new(FailureKind::DailyCalls, "the day's Marketo API calls are used up").with_until(until)
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -26,13 +26,47 @@ struct Leased<T> {
 
 const LAYOUT: u32 = 1;
 
+/// Longest that a holder goes on after the deadline it was given: for saving its place, and for what it was in the middle of. Whoever gives
+/// deadlines sees to it that the holder is gone by then.
+pub const GRACE: Duration = Duration::from_secs(20);
+/// By how much the clocks of two machines may differ.
+const SKEW: Duration = Duration::from_secs(10);
+
+/// How long a lease lives without a sign of life.
+#[derive(Debug, Clone, Copy)]
+pub struct Life {
+    longest: Duration,
+    ends: Option<Timestamp>,
+}
+
+impl Life {
+    /// So long.
+    #[must_use]
+    pub fn of(longest: Duration) -> Self {
+        Self { longest, ends: None }
+    }
+
+    /// So long, but not much longer than the holder itself, where it is given a deadline: a holder that was cut off in the middle then keeps
+    /// nobody waiting. One that is only asleep, and wakes after its lease, can move nothing, and what it may still write is reckoned with.
+    #[must_use]
+    pub fn within(longest: Duration, deadline: Option<Timestamp>) -> Self {
+        Self { longest, ends: deadline.and_then(|at| at.checked_add(GRACE + SKEW).ok()) }
+    }
+
+    /// Until when a lease lives that is taken or prolonged now.
+    fn from(self, now: Timestamp) -> Timestamp {
+        let longest = now.checked_add(self.longest).unwrap_or(now);
+        self.ends.map_or(longest, |ends| ends.min(longest))
+    }
+}
+
 /// A lease taken, with the state it guards.
 pub struct Lease<'a, T> {
     store: &'a dyn SyncState,
     clock: &'a dyn Clock,
     key: &'static str,
     holder: String,
-    life: Duration,
+    life: Life,
     version: u64,
     /// Whether the last holder never gave it back: cut off, or paused, and then it may still write what it has read.
     pub taken_over: bool,
@@ -57,7 +91,7 @@ pub async fn take<'a, T>(
     clock: &'a dyn Clock,
     key: &'static str,
     holder: &str,
-    life: Duration,
+    life: Life,
 ) -> Result<Option<Lease<'a, T>>, Failure>
 where
     T: Serialize + DeserializeOwned + Default,
@@ -105,12 +139,10 @@ impl<T: Serialize> Lease<'_, T> {
     }
 
     async fn save(&mut self, seen: Option<u64>, hold: bool) -> Result<(), Failure> {
-        let now = self.clock.now();
-        let life = SignedDuration::try_from(self.life).unwrap_or(SignedDuration::from_mins(5));
         let leased = Leased {
             layout: LAYOUT,
             holder: hold.then(|| self.holder.clone()),
-            held_until: now.checked_add(life).unwrap_or(now),
+            held_until: self.life.from(self.clock.now()),
             state: &self.state,
         };
         let value = to_value(&leased)?;

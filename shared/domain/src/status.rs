@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::initial_sync::receipts;
-use crate::initial_sync::{self, Batches, InitialSync, PartState, Receipts, Run};
+use crate::initial_sync::{self, InitialSync, PartState, Run};
 use crate::people::WriteCounts;
 use crate::ports::SyncState;
 use crate::pull::{self, PullState};
@@ -200,10 +200,9 @@ pub async fn progress(state: &dyn SyncState, now: Timestamp, run: &Run) -> Resul
                 sum.exports_done += 1;
                 sum.total += batches.qualifying;
                 sum.roles += batches.rows;
-                let roles = state.receipts(&Receipts::Roles.group(&run.id, &label), batches.rows).await?;
-                sum.roles_done += u32::try_from(roles.len()).unwrap_or(u32::MAX);
-                let all = receipts::of_part(state, &run.id, &label, *batches).await?;
-                sum.processed += stored_people(*batches, all.saturating_sub(u32::try_from(roles.len()).unwrap_or(0)));
+                let counted = receipts::of_part(state, &run.id, &label, *batches).await?;
+                sum.roles_done += counted.roles;
+                sum.processed += counted.stored_people(*batches);
             }
             _ => {}
         }
@@ -215,11 +214,6 @@ pub async fn progress(state: &dyn SyncState, now: Timestamp, run: &Run) -> Resul
     let eta = |left: f64, rate: f64| if left > 0.0 { left / rate } else { 0.0 };
     sum.eta_seconds = Some(eta(people_left, sum.rate).max(eta(roles_left, roles_rate))).filter(|s| s.is_finite());
     Ok(sum)
-}
-
-fn stored_people(batches: Batches, receipts: u32) -> u64 {
-    let all = u64::from(batches.rows) + u64::from(batches.reads);
-    (batches.qualifying * u64::from(receipts).min(all)).checked_div(all).unwrap_or(batches.qualifying)
 }
 
 fn flow_state(problem: Option<&Problem>, without: FlowState) -> FlowState {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::ports::{CallBudget, Chance, Clock, MarketoChanges, MarketoPeople};
 use domain::{Failure, Timestamp};
-use marketo::{BaseUrl, MarketoClient, MarketoConfig};
+use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials};
 
 struct World;
 
@@ -51,8 +51,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let setting = |name: &str| std::env::var(name).map_err(|_| format!("{name} is not set"));
     let config = MarketoConfig {
         base_url: BaseUrl::parse(&setting("MARKETO_BASE_URL")?)?,
-        client_id: setting("MARKETO_CLIENT_ID")?,
-        client_secret: setting("MARKETO_CLIENT_SECRET")?.into(),
+        credentials: PlainCredentials::shared(setting("MARKETO_CLIENT_ID")?, setting("MARKETO_CLIENT_SECRET")?),
         max_in_flight: 1,
     };
     let client = MarketoClient::new(config, Arc::new(World), Arc::new(World), Arc::new(World))?;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use domain::Failure;
 use domain::ports::{CallBudget, Chance, Clock};
-use domain::{Failure, FailureKind};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
@@ -48,7 +48,7 @@ impl MarketoClient {
     /// A client with the usual time limits. Makes no call.
     ///
     /// # Errors
-    /// `BadSetting` when the client id or secret is empty, or the machine's TLS set-up cannot be used.
+    /// `BadSetting` when the machine's TLS set-up cannot be used.
     pub fn new(
         config: MarketoConfig,
         clock: Arc<dyn Clock>,
@@ -85,11 +85,6 @@ impl MarketoClient {
         budget: Arc<dyn CallBudget>,
         limits: TimeLimits,
     ) -> Result<Self, Failure> {
-        use secrecy::ExposeSecret;
-        if config.client_id.is_empty() || config.client_secret.expose_secret().is_empty() {
-            let text = "MARKETO_CLIENT_ID or MARKETO_CLIENT_SECRET is empty";
-            return Err(Failure::new(FailureKind::BadSetting, text));
-        }
         let marketo_clock = Arc::new(MarketoClock::new(clock.clone()));
         let world = (clock.clone(), chance.clone());
         let identity = Identity::new(transport.clone(), config.clone(), limits.usual, world, marketo_clock.clone());

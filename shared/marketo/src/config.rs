@@ -2,20 +2,20 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
-use secrecy::SecretString;
+
+use crate::credentials::Credentials;
 
 /// Settings of one [`crate::MarketoClient`].
 #[derive(Debug, Clone)]
 pub struct MarketoConfig {
     /// Where the subscription is.
     pub base_url: BaseUrl,
-    /// Client id of the custom service (Admin > LaunchPoint).
-    pub client_id: String,
-    /// Client secret of the same service.
-    pub client_secret: SecretString,
+    /// Client id and client secret of the custom service (Admin > LaunchPoint), asked for with each token.
+    pub credentials: Arc<dyn Credentials>,
     /// Most requests running at once; a file that is being read counts as one. Marketo allows ten per subscription, all
     /// integrations together, and advises five or fewer. Zero is taken as one.
     pub max_in_flight: usize,

@@ -27,6 +27,10 @@ const SLACK: SignedDuration = SignedDuration::from_secs(15);
 /// Largest identity answer, bytes.
 const LARGEST_ANSWER: usize = 64 * 1024;
 
+/// For so long after a refusal of the credentials nobody asks again: longer than what is left of an invocation that goes on to its next
+/// message, shorter than the minute after which a schedule tries anew with what an operator may have put right.
+const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(30);
+
 /// Most tokens fetched until one tells the time.
 const MAX_TOKENS_FOR_THE_TIME: u32 = 3;
 
@@ -61,6 +65,8 @@ pub(crate) struct Identity {
 struct Held {
     token: Option<Token>,
     failure: Option<Failure>,
+    /// Until when a refusal of the credentials stands.
+    refused_until: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -91,12 +97,15 @@ impl Identity {
             return Ok(token.clone());
         }
         let fetches = self.fetches.load(Ordering::Acquire);
-        if let Some(failure) = held.failure.as_ref().filter(|_| fetches > fetches_before) {
+        let refused = held.refused_until.is_some_and(|until| self.clock.now() < until);
+        if let Some(failure) = held.failure.as_ref().filter(|_| refused || fetches > fetches_before) {
             return Err(failure.clone());
         }
         let answer = self.fetch(fetches + 1).await;
         held.token = answer.as_ref().ok().cloned();
         held.failure = answer.as_ref().err().cloned();
+        let refused = held.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::BadCredentials);
+        held.refused_until = self.clock.now().checked_add(REFUSED_FOR).ok().filter(|_| refused);
         self.fetches.store(fetches + 1, Ordering::Release);
         answer
     }
@@ -125,10 +134,11 @@ impl Identity {
     }
 
     async fn fetch(&self, serial: u64) -> Result<Token, Failure> {
+        let credentials = self.config.credentials.get().await?;
         let mut retries = Retries::new(self.clock.as_ref(), self.chance.as_ref());
         loop {
             let began = self.clock.now();
-            let trouble = match self.attempt(began, serial).await {
+            let trouble = match self.attempt(&credentials, began, serial).await {
                 Ok(token) => return Ok(token),
                 Err(trouble) => trouble,
             };
@@ -138,18 +148,22 @@ impl Identity {
         }
     }
 
-    async fn attempt(&self, began: Timestamp, serial: u64) -> Result<Token, Trouble> {
+    async fn attempt(
+        &self,
+        (client_id, client_secret): &(String, SecretString),
+        began: Timestamp,
+        serial: u64,
+    ) -> Result<Token, Trouble> {
         let spot = Spot {
             route: routes::IDENTITY,
             host: self.config.base_url.host(),
             now: self.marketo_clock.now(),
             fields: &[],
         };
-        let secret = self.config.client_secret.expose_secret();
         let query = [
             ("grant_type", "client_credentials"),
-            ("client_id", self.config.client_id.as_str()),
-            ("client_secret", secret),
+            ("client_id", client_id.as_str()),
+            ("client_secret", client_secret.expose_secret()),
         ];
         let address = Url::parse_with_params(&self.config.base_url.join(spot.route.path), &query)
             .map_err(|_| classify::unsent(spot, SendError::BadRequest))?;
@@ -179,8 +193,8 @@ impl Identity {
         let wire = serde_json::from_slice::<Wire>(body).ok();
         let refused = wire.as_ref().is_some_and(|wire| wire.error.is_some());
         match status {
-            400 | 401 => return Err(bad_credentials(spot, status)),
-            200..=299 if refused => return Err(bad_credentials(spot, status)),
+            400 | 401 => return Err(self.bad_credentials(spot, status)),
+            200..=299 if refused => return Err(self.bad_credentials(spot, status)),
             200..=299 => {}
             404 => {
                 let text = "there is no Marketo identity service at this address; check MARKETO_BASE_URL";
@@ -198,10 +212,12 @@ impl Identity {
         let fresh_until = began.checked_add(fresh).unwrap_or(began);
         Ok(Token { secret: Arc::new(SecretString::from(text)), serial, fresh_until })
     }
-}
 
-fn bad_credentials(spot: Spot<'_>, status: u16) -> Trouble {
-    let text = "Marketo refused the client id or the client secret; check MARKETO_CLIENT_ID and MARKETO_CLIENT_SECRET against \
-                Admin > LaunchPoint > View Details";
-    Trouble::new(spot.failure(FailureKind::BadCredentials, text).with_code(status.to_string()), Again::Never)
+    fn bad_credentials(&self, spot: Spot<'_>, status: u16) -> Trouble {
+        let place = self.config.credentials.place();
+        let text = format!(
+            "Marketo refused the client id or the client secret; check {place} against Admin > LaunchPoint > View Details"
+        );
+        Trouble::new(spot.failure(FailureKind::BadCredentials, &text).with_code(status.to_string()), Again::Never)
+    }
 }

@@ -10,6 +10,7 @@ mod classify;
 mod client;
 mod clock;
 mod config;
+mod credentials;
 mod envelope;
 mod exports;
 mod file;
@@ -28,6 +29,7 @@ mod values;
 
 pub use client::MarketoClient;
 pub use config::{BaseUrl, MarketoConfig, TimeLimits};
+pub use credentials::{Credentials, PlainCredentials};
 pub use routes::ROUTES;
 pub use stats::ClientStats;
 pub use transport::{SendError, Transport};

@@ -1,6 +1,8 @@
 //! Configuration from environment variables. All that is missing or wrong is named in one error; nothing external has a default.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use domain::budget::CallLimits;
 use marketo::BaseUrl;
@@ -8,6 +10,12 @@ use secrecy::SecretString;
 
 /// Reads an environment variable; tests pass a map instead.
 pub type Lookup<'a> = &'a (dyn Fn(&str) -> Option<String> + Sync);
+
+/// The process's own environment.
+#[must_use]
+pub fn of_process(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
 
 /// Fewer calls in 20 seconds leave no room beside what is kept for the pull.
 const FEWEST_CALLS: u64 = 20;
@@ -89,6 +97,13 @@ impl<'a> EnvReader<'a> {
         BaseUrl::parse(&text).map_err(|e| self.problem(format!("MARKETO_BASE_URL cannot be used: {e}"))).ok()
     }
 
+    /// The level of the logs: `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets where its own log settings name a level, else `LOG_LEVEL`.
+    #[must_use]
+    pub fn log_level(&self, default: &str) -> String {
+        let named = ["AWS_LAMBDA_LOG_LEVEL", "LOG_LEVEL"].iter().find_map(|name| self.optional(name));
+        named.unwrap_or_else(|| default.to_owned())
+    }
+
     /// Notes a problem.
     pub fn problem(&mut self, problem: String) {
         self.error.problems.push(problem);
@@ -108,7 +123,7 @@ impl<'a> EnvReader<'a> {
 
 /// Where the Marketo credentials come from.
 #[derive(Debug, Clone)]
-pub enum Credentials {
+pub enum CredentialsFrom {
     /// A secret in Secrets Manager: JSON with `clientId` and `clientSecret`.
     SecretArn(String),
     /// Plain variables, for local endpoints only.
@@ -120,60 +135,112 @@ pub enum Credentials {
     },
 }
 
-/// Configuration of a deployed people function.
+/// What every people function is told.
 #[derive(Debug, Clone)]
 pub struct PeopleConfig {
     /// Where Marketo is.
     pub marketo_base_url: BaseUrl,
     /// How to get in.
-    pub credentials: Credentials,
+    pub credentials: CredentialsFrom,
     /// Calls a day that the subscription was sold with.
     pub limits: CallLimits,
     /// Table names.
     pub tables: store::Tables,
+    /// Name of the stack, by which its metrics are told from another's.
+    pub stack_name: String,
+    /// Level of the logs.
+    pub log_level: String,
+}
+
+/// What the functions of the initial sync are told.
+#[derive(Debug, Clone)]
+pub struct InitialSyncConfig {
+    /// What every people function is told.
+    pub people: PeopleConfig,
     /// URL of queue `people-batches`.
     pub batches_queue_url: String,
     /// URL of queue `people-reads`.
     pub reads_queue_url: String,
 }
 
-impl PeopleConfig {
-    /// Reads the environment of a deployed function.
-    ///
-    /// # Errors
-    /// All missing or wrong variables at once.
-    pub fn from_env(lookup: Lookup<'_>) -> Result<Self, ConfigError> {
-        let mut env = EnvReader::new(lookup);
-        let base_url = env.marketo_base_url();
-        let credentials = credentials(&mut env);
-        let limits = env.call_limits();
-        let people = env.required("PEOPLE_TABLE", "name of the people table");
-        let sync_state = env.required("SYNC_STATE_TABLE", "name of the sync-state table");
-        let batches_queue_url = env.required("PEOPLE_BATCHES_QUEUE_URL", "URL of the queue people-batches");
-        let reads_queue_url = env.required("PEOPLE_READS_QUEUE_URL", "URL of the queue people-reads");
-        let config = base_url.map(|marketo_base_url| Self {
-            marketo_base_url,
-            credentials,
-            limits,
-            tables: store::Tables { people, sync_state },
-            batches_queue_url,
-            reads_queue_url,
-        });
-        env.finish(config)
-    }
+/// Configuration of `incremental-pull`.
+///
+/// # Errors
+/// All missing or wrong variables at once.
+pub fn incremental_pull(lookup: Lookup<'_>) -> Result<PeopleConfig, ConfigError> {
+    let mut env = EnvReader::new(lookup);
+    let config = people(&mut env);
+    env.finish(config)
+}
+
+/// Configuration of `initial-sync-coordinator`.
+///
+/// # Errors
+/// As for [`incremental_pull`].
+pub fn initial_sync_coordinator(lookup: Lookup<'_>) -> Result<InitialSyncConfig, ConfigError> {
+    initial_sync(lookup)
+}
+
+/// Configuration of `initial-sync-worker`: it sends to `people-reads`, and says of messages of both queues when they come back.
+///
+/// # Errors
+/// As for [`incremental_pull`].
+pub fn initial_sync_worker(lookup: Lookup<'_>) -> Result<InitialSyncConfig, ConfigError> {
+    initial_sync(lookup)
+}
+
+/// The names that a deployed function reads from its environment, as its own reading asks for them; `None` where there is no such function.
+/// Those that begin with `AWS_` are left out: Lambda sets them, or somebody who runs the function against local endpoints.
+#[must_use]
+pub fn names_of(function: &str) -> Option<BTreeSet<String>> {
+    let asked = Mutex::new(BTreeSet::new());
+    let recording = |name: &str| {
+        asked.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        None
+    };
+    // Nothing is set here, so that each reading ends with an error, which is not what is wanted of it.
+    let _nothing_is_set = match function {
+        "incremental-pull" => incremental_pull(&recording).err(),
+        "initial-sync-coordinator" => initial_sync_coordinator(&recording).err(),
+        "initial-sync-worker" => initial_sync_worker(&recording).err(),
+        _ => return None,
+    };
+    let mut names = asked.into_inner().unwrap_or_else(PoisonError::into_inner);
+    names.retain(|name| !name.starts_with("AWS_"));
+    Some(names)
+}
+
+fn initial_sync(lookup: Lookup<'_>) -> Result<InitialSyncConfig, ConfigError> {
+    let mut env = EnvReader::new(lookup);
+    let people = people(&mut env);
+    let batches_queue_url = env.required("PEOPLE_BATCHES_QUEUE_URL", "URL of the queue people-batches");
+    let reads_queue_url = env.required("PEOPLE_READS_QUEUE_URL", "URL of the queue people-reads");
+    env.finish(people.map(|people| InitialSyncConfig { people, batches_queue_url, reads_queue_url }))
+}
+
+fn people(env: &mut EnvReader<'_>) -> Option<PeopleConfig> {
+    let base_url = env.marketo_base_url();
+    let credentials = credentials(env);
+    let limits = env.call_limits();
+    let people = env.required("PEOPLE_TABLE", "name of the people table");
+    let sync_state = env.required("SYNC_STATE_TABLE", "name of the sync-state table");
+    let stack_name = env.required("STACK_NAME", "name of the stack, for its metrics");
+    let log_level = env.log_level("info");
+    let tables = store::Tables { people, sync_state };
+    Some(PeopleConfig { marketo_base_url: base_url?, credentials, limits, tables, stack_name, log_level })
 }
 
 /// On AWS from Secrets Manager; plain variables only beside a local endpoint, so that no deployed function holds a secret in its
 /// configuration.
-fn credentials(env: &mut EnvReader<'_>) -> Credentials {
+fn credentials(env: &mut EnvReader<'_>) -> CredentialsFrom {
     let local = env.optional("AWS_ENDPOINT_URL").is_some();
     match env.optional("MARKETO_SECRET_ARN") {
-        Some(arn) => Credentials::SecretArn(arn),
-        None if local => Credentials::Plain {
+        Some(arn) => CredentialsFrom::SecretArn(arn),
+        None if local => CredentialsFrom::Plain {
             client_id: env.required("MARKETO_CLIENT_ID", "client id of the Marketo custom service"),
             client_secret: SecretString::from(env.required("MARKETO_CLIENT_SECRET", "its client secret")),
         },
-        None => Credentials::SecretArn(env.required(
+        None => CredentialsFrom::SecretArn(env.required(
             "MARKETO_SECRET_ARN",
             "ARN of the secret that holds clientId and clientSecret of the Marketo custom service",
         )),
@@ -184,17 +251,37 @@ fn credentials(env: &mut EnvReader<'_>) -> Credentials {
 mod tests {
     use super::*;
 
+    const OF_ALL: [&str; 8] = [
+        "LOG_LEVEL",
+        "MARKETO_BASE_URL",
+        "MARKETO_CALLS_PER_20_SECONDS",
+        "MARKETO_DAILY_CALLS",
+        "MARKETO_SECRET_ARN",
+        "PEOPLE_TABLE",
+        "STACK_NAME",
+        "SYNC_STATE_TABLE",
+    ];
+    const QUEUES: [&str; 2] = ["PEOPLE_BATCHES_QUEUE_URL", "PEOPLE_READS_QUEUE_URL"];
+
+    #[test]
+    fn each_function_reads_what_it_needs_and_no_more() {
+        let names = |function: &str| names_of(function).unwrap().into_iter().collect::<Vec<_>>();
+        let sorted = |mut names: Vec<&'static str>| {
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(names("incremental-pull"), OF_ALL);
+        for function in ["initial-sync-coordinator", "initial-sync-worker"] {
+            assert_eq!(names(function), sorted([OF_ALL.as_slice(), &QUEUES].concat()), "{function}");
+        }
+        assert_eq!(names_of("another"), None);
+    }
+
     #[test]
     fn all_that_is_missing_is_named_at_once() {
-        let error = PeopleConfig::from_env(&|_| None).map(drop).unwrap_err().to_string();
-        for name in [
-            "MARKETO_BASE_URL",
-            "MARKETO_SECRET_ARN",
-            "PEOPLE_TABLE",
-            "SYNC_STATE_TABLE",
-            "PEOPLE_BATCHES_QUEUE_URL",
-            "PEOPLE_READS_QUEUE_URL",
-        ] {
+        let error = initial_sync_worker(&|_| None).map(drop).unwrap_err().to_string();
+        let optional = ["LOG_LEVEL", "MARKETO_CALLS_PER_20_SECONDS", "MARKETO_DAILY_CALLS"];
+        for name in OF_ALL.iter().chain(&QUEUES).filter(|name| !optional.contains(name)) {
             assert!(error.contains(name), "{name} in {error}");
         }
     }
@@ -204,13 +291,14 @@ mod tests {
         let env = |name: &str| match name {
             "MARKETO_BASE_URL" => Some("https://123-ABC-456.mktorest.com/rest".to_owned()),
             "MARKETO_CLIENT_ID" | "MARKETO_CLIENT_SECRET" => Some("x".to_owned()),
-            "MARKETO_SECRET_ARN" | "AWS_ENDPOINT_URL" => None,
-            other => Some(other.to_lowercase()),
+            "PEOPLE_TABLE" | "SYNC_STATE_TABLE" | "STACK_NAME" => Some(name.to_lowercase()),
+            _ => None,
         };
-        assert!(PeopleConfig::from_env(&env).map(drop).unwrap_err().to_string().contains("MARKETO_SECRET_ARN"));
+        assert!(incremental_pull(&env).map(drop).unwrap_err().to_string().contains("MARKETO_SECRET_ARN"));
         let local =
             |name: &str| if name == "AWS_ENDPOINT_URL" { Some("http://127.0.0.1:4566".into()) } else { env(name) };
-        let config = PeopleConfig::from_env(&local);
-        assert!(config.is_err() || matches!(config.map(|c| c.credentials), Ok(Credentials::Plain { .. })));
+        let config = incremental_pull(&local).unwrap();
+        assert!(matches!(config.credentials, CredentialsFrom::Plain { .. }));
+        assert_eq!((config.stack_name.as_str(), config.log_level.as_str()), ("stack_name", "info"));
     }
 }

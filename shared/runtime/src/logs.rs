@@ -13,10 +13,9 @@ pub enum Destination {
     Stderr,
 }
 
-/// Starts logging. The level comes from `AWS_LAMBDA_LOG_LEVEL` or `LOG_LEVEL`, else it is `default_level`. A second call does nothing.
-pub fn start(destination: Destination, default_level: &str) {
-    let named = ["AWS_LAMBDA_LOG_LEVEL", "LOG_LEVEL"].iter().find_map(|name| std::env::var(name).ok());
-    let level = named.unwrap_or_else(|| default_level.to_owned()).to_lowercase();
+/// Starts logging at a level, which [`crate::config::EnvReader::log_level`] reads. A second call does nothing.
+pub fn start(destination: Destination, level: &str) {
+    let level = level.to_lowercase();
     // The SDK and HTTP crates log requests, with query strings and items in them, at their lower levels; the embedded DynamoDB warns
     // of every refused condition, which is how conditions work.
     let filter = EnvFilter::try_new(format!(

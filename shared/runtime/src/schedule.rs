@@ -6,15 +6,16 @@ use domain::{Advice, Failure, Timestamp};
 use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::Error;
+use crate::metrics::Metrics;
 
-/// Left of an invocation's time for saving the place.
-const MARGIN: Duration = Duration::from_secs(20);
+/// Left of an invocation's time for saving the place. A lease that ends with the invocation counts on it.
+pub const MARGIN: Duration = domain::lease::GRACE;
 
 /// Runs `tick` for each scheduled event, with the time at which it should stop.
 ///
 /// # Errors
 /// When the Lambda runtime ends.
-pub async fn serve<F, R>(tick: F) -> Result<(), Error>
+pub async fn serve<F, R>(metrics: &Metrics, tick: F) -> Result<(), Error>
 where
     F: Fn(Option<Timestamp>) -> R,
     R: Future<Output = Result<(), Failure>>,
@@ -22,7 +23,11 @@ where
     lambda_runtime::run(service_fn(|event: LambdaEvent<serde_json::Value>| {
         let stop = event.context.deadline().checked_sub(MARGIN);
         let ticking = tick(stop.and_then(|at| Timestamp::try_from(at).ok()));
-        async { outcome(ticking.await) }
+        async {
+            let result = ticking.await;
+            metrics.flush();
+            outcome(result)
+        }
     }))
     .await
 }

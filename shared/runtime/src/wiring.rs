@@ -1,4 +1,5 @@
-//! Builds the adapters of the people flow once, at cold start.
+//! Builds the adapters of the people flow once, at cold start. Nothing here calls anybody: a cold start must not wait, nor fail, for a
+//! service that the invocation would wait for anyway.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +7,13 @@ use std::time::Duration;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use domain::budget::{CallLimits, Purpose, SharedBudget};
-use domain::ports::{PeoplePorts, Queue};
-use marketo::{MarketoClient, MarketoConfig};
-use secrecy::SecretString;
-use serde::Deserialize;
+use domain::ports::{PeoplePorts, PeopleQueues};
+use marketo::{Credentials, MarketoClient, MarketoConfig, PlainCredentials};
 use store::{DynamoPeople, DynamoState, SqsQueue, Tables};
 
-use crate::config::{Credentials, PeopleConfig};
-use crate::{DiskSpools, Error, SystemChance, SystemClock};
+use crate::config::{CredentialsFrom, InitialSyncConfig, PeopleConfig};
+use crate::queue::SqsRedelivery;
+use crate::{DiskSpools, Error, SecretCredentials, SystemChance, SystemClock};
 
 /// Marketo calls in flight of one function instance. Marketo allows ten for the subscription: the coordinator and the pull run once
 /// each, two instances of the worker read, and the rest is left to others.
@@ -22,32 +22,73 @@ const MAX_IN_FLIGHT: usize = 2;
 /// A request to AWS that was not answered by then is taken as lost and repeated. By itself the SDK would wait for as long as the function lives.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
-/// Ports of a deployed people function, from the environment.
+/// Ports of the deployed `incremental-pull`.
 ///
 /// # Errors
-/// All missing or wrong variables at once, or what kept the secret from being read.
-pub async fn people_ports_from_env(purpose: Purpose) -> Result<PeoplePorts, Error> {
-    let config = PeopleConfig::from_env(&|name| std::env::var(name).ok())?;
-    let waits = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
-    let aws = aws_config::defaults(BehaviorVersion::latest()).timeout_config(waits).load().await;
-    let (client_id, client_secret) = match &config.credentials {
-        Credentials::Plain { client_id, client_secret } => (client_id.clone(), client_secret.clone()),
-        Credentials::SecretArn(arn) => read_secret(&aws, arn).await?,
-    };
+/// What keeps the adapters from being built.
+pub async fn incremental_pull(config: &PeopleConfig) -> Result<PeoplePorts, Error> {
+    of_deployed(config, &aws().await, Purpose::Changes)
+}
+
+/// What the deployed functions of the initial sync work with.
+pub struct InitialSync {
+    /// Their ports.
+    pub ports: PeoplePorts,
+    /// Queue `people-batches`.
+    pub batches: Arc<SqsQueue>,
+    /// Queue `people-reads`.
+    pub reads: Arc<SqsQueue>,
+}
+
+impl InitialSync {
+    /// Both queues, for saying when a message comes again.
+    #[must_use]
+    pub fn redelivery(&self) -> SqsRedelivery {
+        SqsRedelivery::over(vec![self.batches.clone(), self.reads.clone()])
+    }
+
+    /// Both queues, for sending.
+    #[must_use]
+    pub fn queues(&self) -> PeopleQueues {
+        PeopleQueues { batches: self.batches.clone(), reads: self.reads.clone() }
+    }
+}
+
+/// Builds what the deployed functions of the initial sync work with.
+///
+/// # Errors
+/// As for [`incremental_pull`].
+pub async fn initial_sync(config: &InitialSyncConfig) -> Result<InitialSync, Error> {
+    let aws = aws().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
-    let clock = Arc::new(SystemClock);
-    let queue = |url: &str| -> Arc<dyn Queue> { Arc::new(SqsQueue::new(sqs.clone(), url.to_owned(), clock.clone())) };
-    let marketo = MarketoConfig {
-        base_url: config.marketo_base_url.clone(),
-        client_id,
-        client_secret,
-        max_in_flight: MAX_IN_FLIGHT,
-    };
-    let parts = PeopleParts {
-        dynamodb: aws_sdk_dynamodb::Client::new(&aws),
-        tables: config.tables.clone(),
+    let queue = |url: &str| Arc::new(SqsQueue::new(sqs.clone(), url.to_owned(), Arc::new(SystemClock)));
+    Ok(InitialSync {
+        ports: of_deployed(&config.people, &aws, Purpose::InitialSync)?,
         batches: queue(&config.batches_queue_url),
         reads: queue(&config.reads_queue_url),
+    })
+}
+
+/// AWS as the environment describes it. Calls nobody.
+async fn aws() -> SdkConfig {
+    let waits = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
+    aws_config::defaults(BehaviorVersion::latest()).timeout_config(waits).load().await
+}
+
+fn of_deployed(config: &PeopleConfig, aws: &SdkConfig, purpose: Purpose) -> Result<PeoplePorts, Error> {
+    let credentials: Arc<dyn Credentials> = match &config.credentials {
+        CredentialsFrom::Plain { client_id, client_secret } => {
+            PlainCredentials::shared(client_id.clone(), client_secret.clone())
+        }
+        CredentialsFrom::SecretArn(arn) => {
+            Arc::new(SecretCredentials::new(aws_sdk_secretsmanager::Client::new(aws), arn.clone()))
+        }
+    };
+    let marketo =
+        MarketoConfig { base_url: config.marketo_base_url.clone(), credentials, max_in_flight: MAX_IN_FLIGHT };
+    let parts = PeopleParts {
+        dynamodb: aws_sdk_dynamodb::Client::new(aws),
+        tables: config.tables.clone(),
         marketo,
         limits: config.limits,
     };
@@ -61,10 +102,6 @@ pub struct PeopleParts {
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// Its tables.
     pub tables: Tables,
-    /// Queue `people-batches`.
-    pub batches: Arc<dyn Queue>,
-    /// Queue `people-reads`.
-    pub reads: Arc<dyn Queue>,
     /// How to reach Marketo.
     pub marketo: MarketoConfig,
     /// Calls that the subscription was sold with.
@@ -86,34 +123,10 @@ pub fn people_ports(parts: PeopleParts, purpose: Purpose) -> Result<(PeoplePorts
         marketo: marketo.clone(),
         people,
         state,
-        batches: parts.batches,
-        reads: parts.reads,
         budget,
         clock,
         chance,
         spools: Arc::new(DiskSpools::default()),
     };
     Ok((ports, marketo))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MarketoSecret {
-    client_id: String,
-    client_secret: String,
-}
-
-async fn read_secret(aws: &SdkConfig, arn: &str) -> Result<(String, SecretString), Error> {
-    let client = aws_sdk_secretsmanager::Client::new(aws);
-    let unreadable = |why: &str| format!("the secret named by MARKETO_SECRET_ARN cannot be used: {why}");
-    let answer = client.get_secret_value().secret_id(arn).send().await;
-    let text = answer
-        .map_err(|e| {
-            unreadable(e.as_service_error().and_then(|s| s.meta().code()).unwrap_or("Secrets Manager did not answer"))
-        })?
-        .secret_string
-        .ok_or_else(|| unreadable("it holds no text"))?;
-    let secret: MarketoSecret = serde_json::from_str(&text)
-        .map_err(|_| unreadable("it must be JSON with the texts clientId and clientSecret"))?;
-    Ok((secret.client_id, SecretString::from(secret.client_secret)))
 }

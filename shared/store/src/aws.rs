@@ -24,7 +24,7 @@ pub(crate) fn pause_before(resend: u32) -> Duration {
 
 /// What was called, on what; for texts.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Call<'a> {
+pub struct Call<'a> {
     /// The IAM action, such as `dynamodb:PutItem`.
     pub action: &'static str,
     /// The kind of thing, such as `table`.
@@ -35,7 +35,8 @@ pub(crate) struct Call<'a> {
 
 impl Call<'_> {
     /// The failure that a failed call stands for.
-    pub(crate) fn failure<E: ProvideErrorMetadata>(self, error: &SdkError<E, HttpResponse>) -> Failure {
+    #[must_use]
+    pub fn failure<E: ProvideErrorMetadata>(self, error: &SdkError<E, HttpResponse>) -> Failure {
         let Self { action, thing, name } = self;
         match error {
             SdkError::ServiceError(service) => {

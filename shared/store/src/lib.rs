@@ -2,7 +2,7 @@
 //!
 //! Knows how rows, documents and messages are kept. Must not know who is synced, which observation wins or what a message says.
 
-mod aws;
+pub mod aws;
 pub mod dynamodb;
 pub mod memory;
 mod rules;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
@@ -50,6 +51,29 @@ impl SqsQueue {
     #[must_use]
     pub fn name(&self) -> &str {
         self.url.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
+    }
+
+    /// Hides the message of a delivery for `pause` from now, rounded up to whole seconds; then it is delivered again, and none is at once.
+    /// SQS allows 12 hours from when the message was received.
+    ///
+    /// # Errors
+    /// `NotFound` when the message is not out by this delivery any more; `Unavailable`, `AccessDenied`, `BadSetting`; `BadRequest` when
+    /// the pause is too long. The message then comes again after the queue's visibility time-out.
+    pub async fn come_back_in(&self, receipt_handle: &str, pause: Duration) -> Result<(), Failure> {
+        let call = Call { action: "sqs:ChangeMessageVisibility", thing: "queue", name: self.name() };
+        let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+        let request = self.client.change_message_visibility().queue_url(&self.url).receipt_handle(receipt_handle);
+        let answer = request.visibility_timeout(i32::try_from(seconds).unwrap_or(i32::MAX)).send().await;
+        answer.map(drop).map_err(|error| {
+            let failure = call.failure(&error);
+            match failure.code.as_deref() {
+                Some("ReceiptHandleIsInvalid" | "MessageNotInflight" | "AWS.SimpleQueueService.MessageNotInflight") => {
+                    let message = format!("a message of queue `{}` is not out by this delivery any more", self.name());
+                    Failure { kind: FailureKind::NotFound, message, ..failure }
+                }
+                _ => failure,
+            }
+        })
     }
 
     /// Sends the bodies of one call, and again those that SQS did not take.

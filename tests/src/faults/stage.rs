@@ -9,12 +9,11 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config as DynamoConfig, Credentials, Region};
 use domain::budget::{CallLimits, Purpose, SharedBudget};
-use domain::ports::{PeoplePorts, SyncState};
+use domain::ports::{PeoplePorts, PeopleQueues, SyncState};
 use dynoxide::Database;
 use jiff::SignedDuration;
-use marketo::{BaseUrl, MarketoClient, MarketoConfig, TimeLimits};
+use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials, TimeLimits};
 use runtime::DiskSpools;
-use secrecy::SecretString;
 use simulator_marketo::{ClockMode, Config, Limits, Simulator, World};
 use store::{DynamoPeople, DynamoState, MemoryQueue, Tables};
 use tokio::net::TcpListener;
@@ -125,8 +124,7 @@ impl Stage {
             let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, limits));
             let marketo = MarketoConfig {
                 base_url: BaseUrl::parse(&simulator.base_url()).unwrap(),
-                client_id: config.client_id.clone(),
-                client_secret: SecretString::from(config.client_secret.clone()),
+                credentials: PlainCredentials::shared(config.client_id.clone(), config.client_secret.clone()),
                 max_in_flight: 2,
             };
             let waits = if scene.short_waits {
@@ -140,8 +138,6 @@ impl Stage {
                 marketo: Arc::new(client),
                 people: Arc::new(DynamoPeople::new(dynamodb.clone(), &tables.people, clock.clone())),
                 state,
-                batches: batches.clone(),
-                reads: reads.clone(),
                 budget,
                 clock: clock.clone(),
                 chance,
@@ -150,6 +146,11 @@ impl Stage {
         };
         let (initial, changes) = (ports(Purpose::InitialSync, 1), ports(Purpose::Changes, 2));
         Self { world, clock, batches, reads, initial, changes, witness, proxy, server, _simulator: simulator }
+    }
+
+    /// The queues, as the coordinator sends to them.
+    pub fn queues(&self) -> PeopleQueues {
+        PeopleQueues { batches: self.batches.clone(), reads: self.reads.clone() }
     }
 }
 

@@ -150,7 +150,7 @@ impl Play<'_> {
     async fn round(&mut self) -> Result<Round, String> {
         let stage = self.stage;
         let mut round = Round::default();
-        let tick = coordinator::tick(&stage.initial, None).await;
+        let tick = coordinator::tick(&stage.initial, &stage.queues(), None).await;
         round.failures.extend(tick.err());
         for queue in [&stage.batches, &stage.reads] {
             self.handle(queue, &mut round).await;
@@ -170,13 +170,16 @@ impl Play<'_> {
 
     /// Messages that fail come again, as they do on AWS.
     async fn handle(&self, queue: &MemoryQueue, round: &mut Round) {
+        let stage = self.stage;
         loop {
             let deliveries = queue.receive(MESSAGES);
             if deliveries.is_empty() {
                 return;
             }
             for delivery in deliveries {
-                match people::store_batch(&self.stage.initial, delivery.body, delivery.receive_count > 1).await {
+                match people::store_batch(&stage.initial, &*stage.reads, delivery.body, delivery.receive_count > 1)
+                    .await
+                {
                     Ok(_) => assert!(queue.delete(&delivery.receipt_handle)),
                     Err(failure) => round.failures.push(failure),
                 }

@@ -1,15 +1,15 @@
 //! The deployed people flow: schedules, queues, and instances of functions that come and go. Must not know what goes wrong.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::budget::{CallLimits, Purpose, SharedBudget};
-use domain::ports::{PeoplePorts, SyncState};
-
+use domain::ports::{PeoplePorts, PeopleQueues, SyncState};
+use futures_util::future::{Either, select};
 use jiff::SignedDuration;
-use marketo::{BaseUrl, MarketoClient, MarketoConfig, TimeLimits};
-use runtime::people;
-use secrecy::SecretString;
+use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials, TimeLimits};
+use runtime::{people, schedule};
 use simulator_marketo::{Config, World};
 use store::memory::{Delivery, Misbehaviour};
 use store::{MemoryPeople, MemoryQueue, MemoryState};
@@ -22,8 +22,9 @@ use super::network::Network;
 use super::storage::{Ground, MemorySpools, Sender, State, Table};
 use crate::lock;
 
-/// How long a function may run, as the template gives it.
-const FUNCTION_TIME: SignedDuration = SignedDuration::from_mins(10);
+/// How long the coordinator and the pull may run; then they are cut off.
+const COORDINATOR_TIME: Duration = Duration::from_secs(10 * 60);
+const PULL_TIME: Duration = Duration::from_secs(2 * 60);
 /// How long a message that is not deleted stays hidden.
 const VISIBILITY: Duration = Duration::from_secs(10 * 60);
 /// Deliveries before a message is set aside.
@@ -83,8 +84,7 @@ impl Deployment {
         );
         let marketo = MarketoConfig {
             base_url: BaseUrl::parse("http://localhost").unwrap(),
-            client_id: self.config.client_id.clone(),
-            client_secret: SecretString::from(self.config.client_secret.clone()),
+            credentials: PlainCredentials::shared(self.config.client_id.clone(), self.config.client_secret.clone()),
             max_in_flight: 2,
         };
         let time_limits = TimeLimits::default();
@@ -94,13 +94,17 @@ impl Deployment {
             marketo: Arc::new(client.unwrap()),
             people: Arc::new(Table::over(self.people.clone(), self.ground.clone())),
             state,
-            batches: Arc::new(Sender::to(self.batches.clone(), self.ground.clone())),
-            reads: Arc::new(Sender::to(self.reads.clone(), self.ground.clone())),
             budget,
             clock,
             chance,
             spools: Arc::new(MemorySpools),
         }
+    }
+
+    /// The queues, as functions send to them.
+    fn queues(&self) -> PeopleQueues {
+        let sender = |queue: &Arc<MemoryQueue>| Arc::new(Sender::to(queue.clone(), self.ground.clone()));
+        PeopleQueues { batches: sender(&self.batches), reads: sender(&self.reads) }
     }
 
     /// Queues whose messages, once handed out and not deleted, come again after ten minutes, and are set aside the eighth time.
@@ -140,11 +144,24 @@ impl Deployment {
 
     async fn invoke(&self, name: &'static str, purpose: Purpose, pool: &Pool) {
         let ports = self.warm(purpose, pool);
-        let deadline = ports.clock.now().checked_add(FUNCTION_TIME).ok();
+        let time = match purpose {
+            Purpose::InitialSync => COORDINATOR_TIME,
+            Purpose::Changes => PULL_TIME,
+        };
+        let deadline = ports.clock.now().checked_add(time - schedule::MARGIN).ok();
         self.tell(|| format!("{name} begins"));
-        let outcome = match purpose {
-            Purpose::InitialSync => people::coordinate(&ports, deadline).await,
-            Purpose::Changes => people::pull_changes(&ports, deadline).await.map(drop),
+        let queues = self.queues();
+        let outcome = {
+            let work = pin!(async {
+                match purpose {
+                    Purpose::InitialSync => people::coordinate(&ports, &queues, CallLimits::default(), deadline).await,
+                    Purpose::Changes => people::pull_changes(&ports, deadline).await.map(drop),
+                }
+            });
+            match select(work, self.ground.handle.sleep(time)).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right(_) => return self.tell(|| format!("{name} is cut off at the end of its time")),
+            }
         };
         self.tell(|| {
             outcome.as_ref().map_or_else(|failure| format!("{name} ends: {failure}"), |()| format!("{name} ends"))
@@ -177,10 +194,10 @@ impl Deployment {
 
     /// Messages that were handled are deleted; the others come again when their time is over.
     async fn work(&self, queue: &MemoryQueue, deliveries: Vec<Delivery>, pool: &Pool) {
-        let ports = self.warm(Purpose::InitialSync, pool);
+        let (ports, queues) = (self.warm(Purpose::InitialSync, pool), self.queues());
         for delivery in deliveries {
             let again = delivery.receive_count > 1;
-            let outcome = people::store_batch(&ports, delivery.body, again).await;
+            let outcome = people::store_batch(&ports, &*queues.reads, delivery.body, again).await;
             self.tell(|| {
                 let how = outcome.as_ref().map_or_else(ToString::to_string, |counts| format!("{counts:?}"));
                 format!("message {} of {}: {how}", delivery.message_id, queue.name())

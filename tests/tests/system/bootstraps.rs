@@ -1,98 +1,28 @@
 //! The deployed programs themselves, started as Lambda starts them and fed with the events that AWS sends.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::Timestamp;
-use domain::budget::Purpose;
+use domain::initial_sync;
 use domain::initial_sync::message::{BatchId, IdsBatch, PeopleMessage, RowsBatch};
-use domain::initial_sync::{self, InitialSync, Run};
-use domain::people::{Field, Fields, MarketoId, Person};
-use domain::ports::{PeoplePorts, PeopleTable, Queue};
-use domain::settings::Settings;
-use domain::{lead_fields, lease};
+use domain::people::{Field, Fields, MarketoId, Person, PersonRow, Status};
+use domain::ports::PeopleTable;
 use serde_json::{Value, json};
-use simulator_marketo::{ChangeSet, Config, ExportConfig, Simulator};
+use simulator_marketo::ChangeSet;
 use store::MemoryQueue;
 
-use crate::support::embedded::{Embedded, Outside};
 use crate::support::functions::{FUNCTIONS, Function};
-use crate::support::sqs::{SqsServer, scheduled_event, sqs_event};
+use crate::support::sqs::{scheduled_event, sqs_event};
+use crate::support::stage::{BATCH_SIZE, CANARY_EMAIL, Stage, assert_no_canary, begin_run, metrics_of, queued};
 use system_tests::compare::assert_in_step;
 
-const CANARY_SECRET: &str = "canary-secret-7d1c";
-const CANARY_EMAIL: &str = "canary.person@canary.example";
 /// Ticks of one minute on AWS, of half a second here.
 const MOST_TICKS: usize = 80;
 const TICK: Duration = Duration::from_millis(500);
-/// Messages of one event, as the event source mapping is set up.
-const BATCH_SIZE: usize = 10;
 
-/// Everything around the functions.
-struct Stage {
-    tables: Embedded,
-    sqs: SqsServer,
-    outside: Outside,
-}
-
-impl Stage {
-    async fn set(people: u64) -> Self {
-        let config = Config {
-            people,
-            client_secret: CANARY_SECRET.to_owned(),
-            canary_email: Some(CANARY_EMAIL.to_owned()),
-            export: ExportConfig { seconds: 1.0, ..ExportConfig::default() },
-            ..Config::default()
-        };
-        let sqs = SqsServer::start().await;
-        let marketo = Simulator::start(config.clone()).await.unwrap();
-        let (batches, reads) = (sqs.queues.batches.clone(), sqs.queues.reads.clone());
-        Self { tables: Embedded::start().await, sqs, outside: Outside { marketo, config, batches, reads } }
-    }
-
-    async fn start(&self, function: &str) -> Function {
-        let environment = [
-            ("AWS_ENDPOINT_URL", self.tables.endpoint.clone()),
-            ("AWS_ENDPOINT_URL_SQS", self.sqs.endpoint.clone()),
-            ("MARKETO_BASE_URL", self.outside.marketo.base_url()),
-            ("MARKETO_CLIENT_ID", self.outside.config.client_id.clone()),
-            ("MARKETO_CLIENT_SECRET", CANARY_SECRET.to_owned()),
-            ("PEOPLE_TABLE", self.tables.tables.people.clone()),
-            ("SYNC_STATE_TABLE", self.tables.tables.sync_state.clone()),
-            ("PEOPLE_BATCHES_QUEUE_URL", self.sqs.batches_url()),
-            ("PEOPLE_READS_QUEUE_URL", self.sqs.reads_url()),
-        ];
-        Function::start(function, &environment).await
-    }
-
-    /// Ports to look at the state with.
-    fn ports(&self) -> PeoplePorts {
-        self.tables.instance(Purpose::Changes, 1, &self.outside)
-    }
-}
-
-/// Lets the run that the batches name be under way.
-async fn begin_run(ports: &PeoplePorts) {
-    let life = Duration::from_secs(60);
-    let lease = lease::take::<InitialSync>(&*ports.state, &*ports.clock, initial_sync::KEY, "test", life).await;
-    let mut lease = lease.unwrap().unwrap();
-    let settings = Settings::default().people().unwrap();
-    lease.state.run = Some(Run {
-        id: "run-1".to_owned(),
-        started_at: ports.clock.now(),
-        scope: settings.scope(),
-        plan: lead_fields::plan(ports, &settings).await.unwrap(),
-        fresh: true,
-        sweep: false,
-        swept_to: None,
-        parts: Vec::new(),
-    });
-    lease.release().await.unwrap();
-}
-
-fn assert_no_canary(output: &str) {
-    assert!(output.contains("{\""), "there are no log lines: {output}");
-    let found = output.lines().find(|line| [CANARY_SECRET, CANARY_EMAIL].iter().any(|canary| line.contains(canary)));
-    assert_eq!(found, None);
+fn completed_people(rows: &[PersonRow]) -> usize {
+    rows.iter().filter(|row| row.status == Status::Active).count()
 }
 
 fn rows(number: u32) -> PeopleMessage {
@@ -124,14 +54,6 @@ fn ten_with(bad: &str, place: usize, first: u32) -> Vec<String> {
     bodies
 }
 
-/// The event of all that is queued, and the id of the message with a certain body.
-async fn queued(queue: &MemoryQueue, bodies: Vec<String>, wanted: &str) -> (Value, String) {
-    queue.send(bodies).await.unwrap();
-    let deliveries = queue.receive(BATCH_SIZE);
-    let id = deliveries.iter().find(|delivery| delivery.body == wanted).unwrap().message_id.clone();
-    (sqs_event(queue.name(), &deliveries), id)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worker_reports_exactly_the_one_bad_body_among_ten() {
     let stage = Stage::set(10).await;
@@ -144,6 +66,7 @@ async fn the_worker_reports_exactly_the_one_bad_body_among_ten() {
         let (event, bad_id) = queued(&stage.sqs.queues.batches, ten_with(bad, 4 + number, first), bad).await;
         let answer = worker.invoke(&event).await;
         assert_eq!(answer, Ok(json!({ "batchItemFailures": [{ "itemIdentifier": bad_id }] })));
+        assert_eq!(stage.sqs.take_changes(&event), [(bad_id, 0)], "it uses up its receives at once");
 
         let ids: Vec<MarketoId> = (0..30).map(|id| MarketoId(i64::from(first) * 3 + id)).collect();
         let stored = stage.tables.people().get(&ids).await.unwrap();
@@ -156,7 +79,20 @@ async fn the_worker_reports_exactly_the_one_bad_body_among_ten() {
         assert_eq!(receipts.into_iter().collect::<Vec<_>>(), expected, "{kind}");
     }
     assert_eq!(stage.sqs.queues.reads.counts().visible, 0, "calls were free, so that the roles were read along");
-    assert_no_canary(&worker.output());
+    let output = worker.stop().await;
+    assert_no_canary(&output);
+    let metrics = metrics_of(&output);
+    assert_eq!(metrics.len(), 2, "one line an invocation: {output}");
+    for line in metrics {
+        let wanted = [
+            ("MessagesFailed", 1),
+            ("MessagesRejected", 1),
+            ("PeoplePut", 27),
+            ("PeopleStale", 0),
+            ("PeopleUnchanged", 0),
+        ];
+        assert_eq!(line, wanted.map(|(name, value)| (name.to_owned(), value)).into());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,6 +158,7 @@ async fn the_three_functions_bring_a_table_in_step_and_keep_it_there() {
     assert_eq!(completed.people, 2_000);
     assert_in_step(&world, &people).await;
     assert_eq!(people.by_email(CANARY_EMAIL).await.unwrap().len(), 1, "the canary went all the way");
+    let people_before = system_tests::compare::all_rows(&people).await;
     world.settle();
 
     world.change(&ChangeSet { changed: 30, created: 5, deleted: 5, merged: 3, owners_lost: 4, ..ChangeSet::default() });
@@ -231,32 +168,48 @@ async fn the_three_functions_bring_a_table_in_step_and_keep_it_there() {
     let rows = system_tests::compare::all_rows(&people).await;
     assert!(rows.iter().any(|row| row.as_of >= before - Duration::from_secs(2)), "the pull wrote something");
 
-    for function in [&coordinator, &worker, &pull] {
-        assert!(function.output().contains("marketo call"), "{}", function.output());
-        assert_no_canary(&function.output());
+    let mut metrics = Vec::new();
+    for function in [coordinator, worker, pull] {
+        let output = function.stop().await;
+        assert!(output.contains("marketo call"), "{output}");
+        assert_no_canary(&output);
+        metrics.push(metrics_of(&output));
     }
+    assert_eq!((metrics[0].len(), metrics[2].len()), (ticks, 1), "one line an invocation");
+    let sum = |lines: &[BTreeMap<String, u64>], name: &str| lines.iter().map(|line| line[name]).sum::<u64>();
+    assert_eq!(sum(&metrics[0], "CoordinatorSucceeded"), ticks as u64);
+    assert!(metrics[0].iter().all(|line| (1..50_000).contains(&line["CallsLeftToday"])));
+    let last = metrics[0].last().unwrap();
+    let people = completed_people(&people_before) as u64;
+    assert_eq!((last["InitialSyncPeopleLeft"], last["InitialSyncPeopleStored"]), (0, people));
+    assert!(sum(&metrics[1], "PeoplePut") >= people);
+    assert_eq!(sum(&metrics[1], "MessagesFailed") + sum(&metrics[1], "MessagesRejected"), 0);
+    let pulled = &metrics[2][0];
+    assert!(
+        pulled["PullSucceeded"] == 1 && pulled["PullCursorLagSeconds"] < 60 && pulled["PeoplePut"] > 0,
+        "{pulled:?}"
+    );
 }
 
-const REQUIRED: [&str; 6] = [
-    "MARKETO_BASE_URL",
-    "MARKETO_SECRET_ARN",
-    "PEOPLE_TABLE",
-    "SYNC_STATE_TABLE",
-    "PEOPLE_BATCHES_QUEUE_URL",
-    "PEOPLE_READS_QUEUE_URL",
-];
+/// Names that a function can do without.
+const OPTIONAL: [&str; 3] = ["LOG_LEVEL", "MARKETO_CALLS_PER_20_SECONDS", "MARKETO_DAILY_CALLS"];
+
+fn required(function: &str) -> Vec<String> {
+    let names = runtime::config::names_of(function).unwrap();
+    names.into_iter().filter(|name| !OPTIONAL.contains(&name.as_str())).collect()
+}
 
 /// Starts a function with some of the required settings, and checks that it ends at once and names exactly the others.
-async fn assert_names_what_is_missing(function: &str, given: &[&str]) {
+async fn assert_names_what_is_missing(function: &str, given: &[String]) {
     let value = |name: &str| match name {
         "MARKETO_BASE_URL" => "https://123-ABC-456.mktorest.com".to_owned(),
         other => other.to_lowercase(),
     };
-    let environment: Vec<(&str, String)> = given.iter().map(|name| (*name, value(name))).collect();
+    let environment: Vec<(&str, String)> = given.iter().map(|name| (name.as_str(), value(name))).collect();
     let (status, output) = Function::start(function, &environment).await.ended().await;
     assert!(!status.success(), "{function} ended with {status}");
-    for name in REQUIRED {
-        assert_eq!(output.contains(name), !given.contains(&name), "{function} says of {name}: {output}");
+    for name in required(function) {
+        assert_eq!(output.contains(&name), !given.contains(&name), "{function} says of {name}: {output}");
     }
 }
 
@@ -264,9 +217,10 @@ async fn assert_names_what_is_missing(function: &str, given: &[&str]) {
 async fn missing_settings_end_a_cold_start_and_are_named_together() {
     for function in FUNCTIONS {
         assert_names_what_is_missing(function, &[]).await;
-        let two_missing: Vec<&str> =
-            REQUIRED.into_iter().filter(|name| !["PEOPLE_TABLE", "MARKETO_SECRET_ARN"].contains(name)).collect();
+        let required = required(function);
+        let missing = ["PEOPLE_TABLE", "MARKETO_SECRET_ARN"];
+        let two_missing: Vec<String> = required.iter().filter(|n| !missing.contains(&n.as_str())).cloned().collect();
         assert_names_what_is_missing(function, &two_missing).await;
-        assert_names_what_is_missing(function, &REQUIRED[..2]).await;
+        assert_names_what_is_missing(function, &required[..2]).await;
     }
 }

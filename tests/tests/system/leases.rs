@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::FailureKind;
-use domain::lease::{self, Lease};
-use domain::ports::SyncState;
+use domain::lease::{self, Lease, Life};
+use domain::ports::{Clock, SyncState};
 
 use crate::support::unsure::{Loss, UnsureState};
 use system_tests::world::TestClock;
@@ -14,7 +14,7 @@ const LIFE: Duration = Duration::from_secs(300);
 const START: &str = "2026-07-01T12:00:00Z";
 
 async fn take<'a>(state: &'a UnsureState, clock: &'a TestClock, holder: &str) -> Option<Lease<'a, u64>> {
-    lease::take(state, clock, KEY, holder, LIFE).await.unwrap()
+    lease::take(state, clock, KEY, holder, Life::of(LIFE)).await.unwrap()
 }
 
 async fn stored(state: &UnsureState) -> Option<u64> {
@@ -121,4 +121,36 @@ async fn the_same_state_saved_by_another_is_not_taken_for_our_own() {
     assert_eq!(old.commit().await.unwrap_err().kind, FailureKind::Conflict);
     let version = state.load(KEY).await.unwrap().unwrap().version;
     assert_eq!(version, 2, "two takings, and nothing of the old holder's");
+}
+
+/// A holder that is cut off keeps nobody waiting for longer than it would itself have lived, and commits do not change that.
+#[tokio::test]
+async fn a_lease_ends_with_the_invocation() {
+    let (state, clock) = (UnsureState::shared(), TestClock::alone(START));
+    let taken = |name: &'static str, deadline| {
+        let (state, clock) = (&state, &clock);
+        async move {
+            let life = Life::within(LIFE, Some(deadline));
+            lease::take::<u64>(&**state, &**clock, KEY, name, life).await.unwrap()
+        }
+    };
+    let deadline = clock.now() + Duration::from_secs(40);
+    let mut cut_off = taken("cut off", deadline).await.unwrap();
+    clock.advance(Duration::from_secs(39));
+    cut_off.commit().await.unwrap();
+    clock.advance(lease::GRACE);
+    assert!(taken("next", deadline).await.is_none(), "it may still be saving its place");
+    clock.advance(Duration::from_secs(12));
+    let next = taken("next", clock.now() + LIFE * 100).await.unwrap();
+    assert!(next.taken_over, "what the other had read may still come");
+    assert_eq!(
+        cut_off.commit().await.unwrap_err().kind,
+        FailureKind::Conflict,
+        "it sleeps no longer, and moves nothing"
+    );
+
+    clock.advance(LIFE - Duration::from_secs(1));
+    assert!(taken("third", deadline).await.is_none());
+    clock.advance(Duration::from_secs(2));
+    assert!(taken("third", deadline).await.is_some(), "never longer than without an end in sight");
 }

@@ -9,6 +9,7 @@ mod faults;
 mod late_batches;
 mod leases;
 mod pull;
+mod redelivery;
 mod simulation;
 mod support;
 mod together;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use domain::budget::Purpose;
 use domain::initial_sync::{self, coordinator};
-use domain::ports::PeoplePorts;
+use domain::ports::{PeoplePorts, PeopleQueues};
 use domain::pull::{self, Overlap};
 use domain::{Advice, Failure};
-use runtime::{SystemChance, SystemClock, people, queue};
+use runtime::queue::{self, Around, LeftAsTheyAre};
+use runtime::{SystemChance, SystemClock, people};
 use serde_json::json;
 use simulator_marketo::{ChangeSet, Config, Simulator, World};
 use store::MemoryQueue;
@@ -63,9 +64,9 @@ impl Crowd {
         lock(&self.failures).push(failure);
     }
 
-    async fn coordinate(self, ports: PeoplePorts) {
+    async fn coordinate(self, ports: PeoplePorts, queues: PeopleQueues) {
         while self.goes_on() {
-            if let Err(failure) = coordinator::tick(&ports, None).await {
+            if let Err(failure) = coordinator::tick(&ports, &queues, None).await {
                 self.note(failure);
             }
             sleep(REST).await;
@@ -82,12 +83,12 @@ impl Crowd {
     }
 
     /// A poller with the worker's own loop: what it reports comes again, the rest is deleted.
-    async fn work(self, ports: PeoplePorts, queue: Arc<MemoryQueue>) {
+    async fn work(self, ports: PeoplePorts, reads: Arc<MemoryQueue>, queue: Arc<MemoryQueue>) {
         let store = |body: String, again: bool| {
-            let (crowd, ports) = (&self, &ports);
+            let (crowd, ports, reads) = (&self, &ports, &*reads);
             async move {
-                let stored = people::store_batch(ports, body, again).await;
-                stored.map(drop).inspect_err(|failure| crowd.note(failure.clone()))
+                let stored = people::store_batch(ports, reads, body, again).await;
+                stored.inspect_err(|failure| crowd.note(failure.clone()))
             }
         };
         while self.goes_on() {
@@ -100,9 +101,10 @@ impl Crowd {
                 })
                 .collect();
             let event = serde_json::from_value(json!({ "Records": records })).unwrap();
-            let answer = queue::handle_batch(event, &store).await.unwrap();
+            let around = Around { clock: &SystemClock, redelivery: &LeftAsTheyAre, ends: None };
+            let answer = queue::handle_batch(event, around, &store).await.unwrap();
             for delivery in &deliveries {
-                if answer.batch_item_failures.iter().any(|f| f.item_identifier == delivery.message_id) {
+                if answer.response.batch_item_failures.iter().any(|f| f.item_identifier == delivery.message_id) {
                     queue.change_visibility(&delivery.receipt_handle, REST);
                 } else {
                     queue.delete(&delivery.receipt_handle);
@@ -158,18 +160,19 @@ async fn instances_that_know_nothing_of_each_other_leave_a_true_table_within_the
     let world = marketo.world();
     let tables = Embedded::start().await;
     let (batches, reads) = (misbehaving("people-batches"), misbehaving("people-reads"));
-    let outside = Outside { marketo, config, batches: batches.clone(), reads: reads.clone() };
+    let outside = Outside { marketo, config };
+    let queues = PeopleQueues { batches: batches.clone(), reads: reads.clone() };
     let crowd = Crowd::default();
     let mut instances = JoinSet::new();
     // Marketo takes ten calls at once: two coordinators with one each, two workers and two pulls with two each.
     let initial = [1, 1, 2, 2].map(|in_flight| tables.instance(Purpose::InitialSync, in_flight, &outside));
     let pulls = [2, 2].map(|in_flight| tables.instance(Purpose::Changes, in_flight, &outside));
     for ports in &initial[..2] {
-        instances.spawn(crowd.clone().coordinate(ports.clone()));
+        instances.spawn(crowd.clone().coordinate(ports.clone(), queues.clone()));
     }
     for ports in &initial[2..] {
         for queue in [&batches, &reads].into_iter().flat_map(|queue| [queue; POLLERS]) {
-            instances.spawn(crowd.clone().work(ports.clone(), queue.clone()));
+            instances.spawn(crowd.clone().work(ports.clone(), reads.clone(), queue.clone()));
         }
     }
     for ports in &pulls {

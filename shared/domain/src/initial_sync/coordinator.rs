@@ -6,15 +6,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::cut::{Cutter, Done};
+use super::receipts::StoredPeople;
 use super::run::{CompletedRun, InitialSync, KEY, Part, PartSource, PartState, Run};
 use super::{fetch, jobs, receipts, requested, start, sweep};
-use crate::lease::{self, Lease};
-use crate::ports::PeoplePorts;
+use crate::lease::{self, Lease, Life};
+use crate::ports::{PeoplePorts, PeopleQueues};
 use crate::settings::PeopleSettings;
 use crate::status::Problem;
 use crate::{Failure, FailureKind, lead_fields, settings};
 
-/// Longest time without a save: the download of one file.
+/// Longest time without a save: the download of one file. The end of the holder's invocation ends it earlier.
 const LEASE_LIFE: Duration = Duration::from_secs(15 * 60);
 
 /// What a tick left behind.
@@ -26,28 +27,44 @@ pub struct Tick {
     pub running: bool,
     /// Whether Marketo is still working on exports; else only our own batches are waited for.
     pub exports_pending: bool,
+    /// How many people are stored, where a run is under way or just ended and its receipts were counted.
+    pub stored: Option<StoredPeople>,
 }
 
 /// Moves the initial sync on.
 ///
 /// # Errors
 /// The first failure. What was done is kept, and so is the problem, for the status.
-pub async fn tick(ports: &PeoplePorts, deadline: Option<Timestamp>) -> Result<Tick, Failure> {
+pub async fn tick(ports: &PeoplePorts, queues: &PeopleQueues, deadline: Option<Timestamp>) -> Result<Tick, Failure> {
+    let (tick, outcome) = attempt(ports, queues, deadline).await;
+    outcome.map(|()| tick)
+}
+
+/// The same, telling also of a tick that failed how far the run is. The failure is the one that [`tick`] gives.
+pub async fn attempt(
+    ports: &PeoplePorts,
+    queues: &PeopleQueues,
+    deadline: Option<Timestamp>,
+) -> (Tick, Result<(), Failure>) {
+    let mut tick = Tick::default();
     let holder = format!("coordinator-{:016x}", ports.chance.next_u64());
-    let taken = lease::take::<InitialSync>(&*ports.state, &*ports.clock, KEY, &holder, LEASE_LIFE).await?;
-    let Some(mut lease) = taken else { return Ok(Tick { held: true, ..Tick::default() }) };
-    let outcome = step(ports, &mut lease, deadline).await;
+    let life = Life::within(LEASE_LIFE, deadline);
+    let mut lease = match lease::take::<InitialSync>(&*ports.state, &*ports.clock, KEY, &holder, life).await {
+        Ok(Some(lease)) => lease,
+        Ok(None) => return (Tick { held: true, ..tick }, Ok(())),
+        Err(failure) => return (tick, Err(failure)),
+    };
+    let outcome = step(ports, queues, &mut lease, deadline, &mut tick).await;
     lease.state.problem = outcome.as_ref().err().map(|failure| Problem::new(failure, ports.clock.now()));
-    let pending = lease
+    tick.exports_pending = lease
         .state
         .run
         .iter()
         .flat_map(|r| &r.parts)
         .any(|p| matches!(p.state, PartState::Waiting | PartState::Created { .. } | PartState::Queued { .. }));
-    let tick = Tick { held: false, running: lease.state.run.is_some(), exports_pending: pending };
+    tick.running = lease.state.run.is_some();
     let released = lease.release().await;
-    outcome?;
-    released.map(|()| tick)
+    (tick, outcome.and(released))
 }
 
 /// Looks again at every batch that has no receipt, because the queues were lost, as those in memory are with their process.
@@ -55,7 +72,7 @@ pub async fn tick(ports: &PeoplePorts, deadline: Option<Timestamp>) -> Result<Ti
 /// # Errors
 /// `Unavailable`, `CorruptState`.
 pub async fn queues_were_lost(ports: &PeoplePorts) -> Result<(), Failure> {
-    let taken = lease::take::<InitialSync>(&*ports.state, &*ports.clock, KEY, "recovery", LEASE_LIFE).await?;
+    let taken = lease::take::<InitialSync>(&*ports.state, &*ports.clock, KEY, "recovery", Life::of(LEASE_LIFE)).await?;
     let Some(mut lease) = taken else { return Ok(()) };
     for part in lease.state.run.iter_mut().flat_map(|r| &mut r.parts) {
         receipts::cut_again(part);
@@ -65,15 +82,17 @@ pub async fn queues_were_lost(ports: &PeoplePorts) -> Result<(), Failure> {
 
 async fn step(
     ports: &PeoplePorts,
+    queues: &PeopleQueues,
     lease: &mut Lease<'_, InitialSync>,
     deadline: Option<Timestamp>,
+    tick: &mut Tick,
 ) -> Result<(), Failure> {
     ports.marketo.connect().await?;
     let settings = settings::load(&*ports.state).await?.people()?;
-    begin_where_wanted(ports, lease, &settings).await?;
+    begin_where_wanted(ports, lease, &settings, deadline).await?;
     let result = match lease.state.run.take() {
         Some(mut run) => {
-            let result = drive(ports, lease, &mut run, &settings, deadline).await;
+            let result = drive(ports, queues, lease, &mut run, &settings, deadline, tick).await;
             lease.state.run = Some(run);
             result
         }
@@ -94,10 +113,11 @@ async fn begin_where_wanted(
     ports: &PeoplePorts,
     lease: &mut Lease<'_, InitialSync>,
     settings: &PeopleSettings,
+    deadline: Option<Timestamp>,
 ) -> Result<(), Failure> {
     let (request, _) = requested(ports).await?;
     let Some(wanted) = lease.state.wanted(request, settings) else { return Ok(()) };
-    let run = start::start(ports, settings, wanted.sweep).await?;
+    let run = start::start(ports, settings, wanted.sweep, deadline).await?;
     tracing::info!(run.id = run.id, run.parts = run.parts.len(), "initial sync {} begins", run.id);
     if let Some(replaced) = lease.state.run.replace(run) {
         jobs::cancel(ports, &replaced).await;
@@ -110,10 +130,12 @@ async fn begin_where_wanted(
 /// Moves all parts on; gives whether the run is at its end.
 async fn drive(
     ports: &PeoplePorts,
+    queues: &PeopleQueues,
     lease: &mut Lease<'_, InitialSync>,
     run: &mut Run,
     settings: &PeopleSettings,
     deadline: Option<Timestamp>,
+    tick: &mut Tick,
 ) -> Result<bool, Failure> {
     jobs::look_at(ports, run).await?;
     save(lease, run).await?;
@@ -123,11 +145,11 @@ async fn drive(
         if deadline.is_some_and(|at| ports.clock.now() >= at) {
             break;
         }
-        cut_part(ports, run, index).await?;
+        cut_part(ports, queues, run, index).await?;
         save(lease, run).await?;
     }
+    tick.stored = Some(receipts::count(ports, run).await?);
     made?;
-    receipts::count(ports, run).await?;
     if let Some(failure) = run.parts.iter().find_map(Part::trouble) {
         return Err(failure);
     }
@@ -144,14 +166,14 @@ pub(super) async fn save(lease: &mut Lease<'_, InitialSync>, run: &Run) -> Resul
     lease.commit().await
 }
 
-async fn cut_part(ports: &PeoplePorts, run: &mut Run, index: usize) -> Result<(), Failure> {
+async fn cut_part(ports: &PeoplePorts, queues: &PeopleQueues, run: &mut Run, index: usize) -> Result<(), Failure> {
     let label = run.label(index);
     let part = &run.parts[index];
     let (export, result) = match (&part.state, &part.source) {
         (PartState::Ready { job, file, before }, _) => {
             let export = (job.clone(), file.clone());
             let done = Done::load(ports, &run.id, &label, *before).await?;
-            let cutter = Cutter::new(ports, run, label, done);
+            let cutter = Cutter::new(queues, run, label, done);
             let result = match fetch(ports, &export.0.id, &export.1).await {
                 Ok(spool) => {
                     let reader = spool.reader().map_err(|e| {
@@ -165,7 +187,7 @@ async fn cut_part(ports: &PeoplePorts, run: &mut Run, index: usize) -> Result<()
             (Some(export), result)
         }
         (PartState::Waiting, PartSource::Ids(from, to)) => {
-            (None, Cutter::new(ports, run, label, Done::default()).ids(*from, *to).await)
+            (None, Cutter::new(queues, run, label, Done::default()).ids(*from, *to).await)
         }
         _ => return Ok(()),
     };

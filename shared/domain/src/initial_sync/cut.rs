@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::message::{BatchId, IdsBatch, PeopleMessage, RowsBatch};
 use super::run::{Batches, Job, Receipts, Run};
 use crate::people::{Field, MarketoId, Person, RecordReader};
-use crate::ports::{ExportRows, MAX_IDS_PER_CALL, MAX_MESSAGE_BYTES, PeoplePorts};
+use crate::ports::{ExportRows, MAX_IDS_PER_CALL, MAX_MESSAGE_BYTES, PeoplePorts, PeopleQueues};
 use crate::{Failure, FailureKind};
 
 /// Most people of a batch: what one reading of opportunity roles takes.
@@ -44,7 +44,7 @@ impl Done {
 
 /// Sends the batches of one part.
 pub struct Cutter<'a> {
-    ports: &'a PeoplePorts,
+    queues: &'a PeopleQueues,
     run: &'a Run,
     reader: RecordReader,
     label: String,
@@ -65,9 +65,9 @@ struct Filling {
 
 impl<'a> Cutter<'a> {
     /// A cutter for one part of a run.
-    pub fn new(ports: &'a PeoplePorts, run: &'a Run, label: String, done: Done) -> Self {
+    pub fn new(queues: &'a PeopleQueues, run: &'a Run, label: String, done: Done) -> Self {
         let (reader, batches) = (run.plan.reader(), Batches::default());
-        Self { ports, run, reader, label, done, batches, rows: Vec::new(), reads: Vec::new() }
+        Self { queues, run, reader, label, done, batches, rows: Vec::new(), reads: Vec::new() }
     }
 
     /// Cuts a file.
@@ -171,7 +171,7 @@ impl<'a> Cutter<'a> {
     }
 
     async fn flush(&mut self) -> Result<(), Failure> {
-        for (queue, bodies) in [(&self.ports.batches, &mut self.rows), (&self.ports.reads, &mut self.reads)] {
+        for (queue, bodies) in [(&self.queues.batches, &mut self.rows), (&self.queues.reads, &mut self.reads)] {
             if !bodies.is_empty() {
                 queue.send(std::mem::take(bodies)).await?;
             }

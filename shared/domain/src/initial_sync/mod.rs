@@ -16,6 +16,7 @@ pub mod worker;
 
 pub use cut::{Cutter, Done};
 pub use fetch::{Download, fetch};
+pub use receipts::StoredPeople;
 pub use run::{Batches, CompletedRun, InitialSync, Job, KEY, Part, PartSource, PartState, Receipts, Run};
 pub use start::export_filters;
 

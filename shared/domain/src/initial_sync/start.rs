@@ -22,8 +22,13 @@ const IDS_BELOW_OLDEST: i64 = 3_000;
 ///
 /// # Errors
 /// `Conflict` while a pull holds the cursor's document; `BadSetting`; those of Marketo.
-pub async fn start(ports: &PeoplePorts, settings: &PeopleSettings, sweep: bool) -> Result<Run, Failure> {
-    if !pull::ensure_cursor(ports).await? {
+pub async fn start(
+    ports: &PeoplePorts,
+    settings: &PeopleSettings,
+    sweep: bool,
+    deadline: Option<Timestamp>,
+) -> Result<Run, Failure> {
+    if !pull::ensure_cursor(ports, deadline).await? {
         return Err(Failure::new(
             FailureKind::Conflict,
             "the change cursor is being made by another function; the run begins at the next tick",

@@ -10,19 +10,25 @@ use super::run::Receipts;
 use crate::people::{
     MarketoId, Observation, Observed, Seen, SeenOpportunity, Status, WriteCounts, apply, apply_opportunities,
 };
-use crate::ports::{MAX_IDS_PER_CALL, PeoplePorts};
+use crate::ports::{MAX_IDS_PER_CALL, PeoplePorts, Queue};
 use crate::{Failure, lead_fields, opportunities, settings};
 
-/// Stores what a message holds or asks for. `again` tells that it was delivered before, so that its rows may be there already.
+/// Stores what a message holds or asks for. `again` tells that it was delivered before, so that its rows may be there already; `reads`
+/// is the queue `people-reads`, for what has to follow by a message of its own.
 ///
 /// # Errors
 /// The first failure; the message is to be delivered again.
-pub async fn handle(ports: &PeoplePorts, message: PeopleMessage, again: bool) -> Result<WriteCounts, Failure> {
+pub async fn handle(
+    ports: &PeoplePorts,
+    reads: &dyn Queue,
+    message: PeopleMessage,
+    again: bool,
+) -> Result<WriteCounts, Failure> {
     if !is_of_the_run(ports, message.batch()).await? {
         return Ok(WriteCounts::default());
     }
     match message {
-        PeopleMessage::Rows(rows) => store_rows(ports, rows, again).await,
+        PeopleMessage::Rows(rows) => store_rows(ports, reads, rows, again).await,
         PeopleMessage::Reads(ids) => read_people(ports, ids).await,
         PeopleMessage::Roles(ids) => read_roles(ports, ids).await,
     }
@@ -39,7 +45,12 @@ async fn is_of_the_run(ports: &PeoplePorts, batch: &BatchId) -> Result<bool, Fai
     Ok(current)
 }
 
-async fn store_rows(ports: &PeoplePorts, rows: RowsBatch, again: bool) -> Result<WriteCounts, Failure> {
+async fn store_rows(
+    ports: &PeoplePorts,
+    reads: &dyn Queue,
+    rows: RowsBatch,
+    again: bool,
+) -> Result<WriteCounts, Failure> {
     let ids: Vec<MarketoId> = rows.people.iter().map(|p| p.id).chain(rows.read_again.iter().copied()).collect();
     let mut roles = roles_along(ports, &ids).await;
     let mut with_role = |mut seen: Seen| {
@@ -57,7 +68,7 @@ async fn store_rows(ports: &PeoplePorts, rows: RowsBatch, again: bool) -> Result
         receipt(ports, &rows.batch, Receipts::Roles).await?;
     } else {
         let roles = PeopleMessage::Roles(IdsBatch { batch: rows.batch.clone(), ids });
-        ports.reads.send(vec![roles.to_body()?]).await?;
+        reads.send(vec![roles.to_body()?]).await?;
     }
     receipt(ports, &rows.batch, Receipts::Rows).await?;
     Ok(counts)

@@ -14,7 +14,7 @@ pub use world::*;
 
 use std::sync::Arc;
 
-/// Everything the people flow touches, wired once at cold start.
+/// What each function of the people flow touches, wired once at cold start. The queues are apart, as not every function sends.
 #[derive(Clone)]
 pub struct PeoplePorts {
     /// Marketo.
@@ -23,10 +23,6 @@ pub struct PeoplePorts {
     pub people: Arc<dyn PeopleTable>,
     /// Cursors, leases, runs, receipts, budget, settings.
     pub state: Arc<dyn SyncState>,
-    /// Queue `people-batches`: rows to store.
-    pub batches: Arc<dyn Queue>,
-    /// Queue `people-reads`: ids to be read from Marketo.
-    pub reads: Arc<dyn Queue>,
     /// Marketo's call limits, which the adapter of Marketo asks before each call.
     pub budget: Arc<dyn CallBudget>,
     /// Time.
@@ -35,4 +31,13 @@ pub struct PeoplePorts {
     pub chance: Arc<dyn Chance>,
     /// Disk space for one export file.
     pub spools: Arc<dyn Spools>,
+}
+
+/// The queues of the people flow, for whoever sends to both.
+#[derive(Clone)]
+pub struct PeopleQueues {
+    /// Queue `people-batches`: rows to store.
+    pub batches: Arc<dyn Queue>,
+    /// Queue `people-reads`: ids to be read from Marketo.
+    pub reads: Arc<dyn Queue>,
 }

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::initial_sync;
-use crate::lease::{self, Lease};
+use crate::lease::{self, Lease, Life};
 use crate::people::WriteCounts;
 use crate::ports::{PagingToken, PeoplePorts};
 use crate::settings::PeopleSettings;
@@ -22,7 +22,7 @@ use crate::{Failure, FailureKind, budget, lead_fields, settings};
 /// Key of the document with the lease, the cursor and the state of this flow.
 pub const KEY: &str = "incremental-pull";
 
-/// Longest time a holder works without a sign of life.
+/// Longest time a holder works without a sign of life, where its own end is not known or further away.
 const LEASE_LIFE: Duration = Duration::from_secs(5 * 60);
 /// Marketo keeps deletions for 14 days; an outage that comes near it needs a full reconcile.
 const MAX_OUTAGE: SignedDuration = SignedDuration::from_hours(13 * 24);
@@ -54,6 +54,12 @@ pub struct PullState {
     pub older_data_until: Option<Timestamp>,
     /// When the calls that need not be asked for were last given out.
     pub allowance_at: Option<Timestamp>,
+}
+
+impl PullState {
+    fn read_to(&self) -> Option<Timestamp> {
+        self.cursor.as_ref().map(|cursor| cursor.read_to)
+    }
 }
 
 /// Positions in the three streams. Written without names, and the time in milliseconds: with three cursors, the document has to stay
@@ -109,6 +115,8 @@ pub struct Pulled {
     pub caught_up: bool,
     /// Whether somebody else was pulling, so that nothing was done.
     pub held: bool,
+    /// Where the stored cursor stands now, on Marketo's clock; `None` before there is one.
+    pub read_to: Option<Timestamp>,
 }
 
 /// Reads and writes until caught up, or until `deadline`.
@@ -116,24 +124,47 @@ pub struct Pulled {
 /// # Errors
 /// The first failure; the cursor then stands where the last whole pass ended, and the problem is kept for the status.
 pub async fn pull(ports: &PeoplePorts, overlap: Overlap, deadline: Option<Timestamp>) -> Result<Pulled, Failure> {
-    let Some(mut lease) = take(ports, "pull").await? else { return Ok(Pulled { held: true, ..Pulled::default() }) };
-    let outcome = passes(ports, &mut lease, overlap, deadline).await;
+    let (pulled, outcome) = attempt(ports, overlap, deadline).await;
+    outcome.map(|()| pulled)
+}
+
+/// The same, telling also of a pull that failed what it did and where the cursor stands. The failure is the one that [`pull`] gives.
+pub async fn attempt(
+    ports: &PeoplePorts,
+    overlap: Overlap,
+    deadline: Option<Timestamp>,
+) -> (Pulled, Result<(), Failure>) {
+    let mut pulled = Pulled::default();
+    let mut lease = match take(ports, "pull", deadline).await {
+        Ok(Some(lease)) => lease,
+        Ok(None) => {
+            pulled.held = true;
+            // Whoever holds it may have died; the age of the cursor is how that shows.
+            let stored: Option<PullState> = lease::peek(&*ports.state, KEY).await.ok().flatten();
+            pulled.read_to = stored.as_ref().and_then(PullState::read_to);
+            return (pulled, Ok(()));
+        }
+        Err(failure) => return (pulled, Err(failure)),
+    };
+    let before = lease.state.read_to();
+    let outcome = passes(ports, &mut lease, overlap, deadline, &mut pulled).await;
+    let after = lease.state.read_to();
     lease.state.problem = outcome.as_ref().err().map(|failure| Problem::new(failure, ports.clock.now()));
     let released = lease.release().await;
-    let pulled = outcome?;
-    released.map(|()| pulled)
+    pulled.read_to = if released.is_ok() { after } else { before };
+    (pulled, outcome.and(released))
 }
 
 /// Makes the cursor if there is none, so that an initial sync begins with it. Gives whether there is one now.
 ///
 /// # Errors
 /// As for [`pull`].
-pub async fn ensure_cursor(ports: &PeoplePorts) -> Result<bool, Failure> {
+pub async fn ensure_cursor(ports: &PeoplePorts, deadline: Option<Timestamp>) -> Result<bool, Failure> {
     let stored: Option<PullState> = lease::peek(&*ports.state, KEY).await?;
     if stored.is_some_and(|s| s.cursor.is_some()) {
         return Ok(true);
     }
-    let Some(mut lease) = take(ports, "start").await? else { return Ok(false) };
+    let Some(mut lease) = take(ports, "start", deadline).await? else { return Ok(false) };
     let made = match lease.state.cursor {
         Some(_) => Ok(()),
         None => first_cursor(ports).await.map(|cursor| lease.state.cursor = Some(cursor)),
@@ -143,9 +174,14 @@ pub async fn ensure_cursor(ports: &PeoplePorts) -> Result<bool, Failure> {
 }
 
 /// Takes the lease, and remembers for a while if it had to be taken from somebody.
-async fn take<'a>(ports: &'a PeoplePorts, name: &str) -> Result<Option<Lease<'a, PullState>>, Failure> {
+async fn take<'a>(
+    ports: &'a PeoplePorts,
+    name: &str,
+    deadline: Option<Timestamp>,
+) -> Result<Option<Lease<'a, PullState>>, Failure> {
     let holder = format!("{name}-{:016x}", ports.chance.next_u64());
-    let mut taken = lease::take::<PullState>(&*ports.state, &*ports.clock, KEY, &holder, LEASE_LIFE).await?;
+    let life = Life::within(LEASE_LIFE, deadline);
+    let mut taken = lease::take::<PullState>(&*ports.state, &*ports.clock, KEY, &holder, life).await?;
     if let Some(lease) = &mut taken {
         let now = ports.clock.now();
         if lease.taken_over {
@@ -214,11 +250,11 @@ async fn passes(
     lease: &mut Lease<'_, PullState>,
     overlap: Overlap,
     deadline: Option<Timestamp>,
-) -> Result<Pulled, Failure> {
-    let mut pulled = Pulled::default();
+    pulled: &mut Pulled,
+) -> Result<(), Failure> {
     let Some(mut cursor) = lease.state.cursor.clone() else {
         pulled.caught_up = true;
-        return Ok(pulled);
+        return Ok(());
     };
     ports.marketo.connect().await?;
     let settings = settings::load(&*ports.state).await?.people()?;
@@ -242,7 +278,7 @@ async fn passes(
     for pass in 0..MAX_PASSES {
         if pass > 0 {
             if deadline.is_some_and(|at| ports.clock.now() >= at) {
-                return Ok(pulled);
+                return Ok(());
             }
             lease.commit().await?;
         }
@@ -278,11 +314,11 @@ async fn passes(
             }
             lease.state.cursor = Some(cursor);
             pulled.caught_up = true;
-            return Ok(pulled);
+            return Ok(());
         }
         lease.state.cursor = Some(cursor.clone());
     }
-    Ok(pulled)
+    Ok(())
 }
 
 fn overlap_is_due(state: &PullState, settings: &PeopleSettings, now: Timestamp) -> bool {

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use domain::FailureKind;
-use domain::ports::{Clock, Marketo};
-use marketo::{BaseUrl, MarketoClient, ROUTES};
+use domain::ports::{Clock, Marketo, MarketoPeople};
+use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials, ROUTES};
 
 use crate::support::{World, config};
 
@@ -54,10 +54,12 @@ fn base_urls_that_are_refused_with_the_rule() {
 #[tokio::test]
 async fn empty_credentials_are_refused_before_any_call() {
     let world = World::new().await;
-    let mut config = config("http://127.0.0.1:9", 1);
-    config.client_id.clear();
-    let failure = MarketoClient::new(config, world.clock, Arc::new(Zero), world.budget).unwrap_err();
+    let nowhere = config("http://127.0.0.1:9", 1);
+    let config = MarketoConfig { credentials: PlainCredentials::shared("", "secret"), ..nowhere };
+    let client = MarketoClient::new(config, world.clock, Arc::new(Zero), world.budget).unwrap();
+    let failure = client.connect().await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::BadSetting);
+    assert!(failure.message.contains("MARKETO_CLIENT_ID"), "{failure}");
 }
 
 struct Zero;

@@ -1,10 +1,15 @@
 //! Tokens: life, replay, one request for all, wrong credentials.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use domain::ports::MarketoPeople;
 use domain::{Failure, FailureKind};
 use futures_util::future::join_all;
+use marketo::Credentials;
+use secrecy::SecretString;
 use serde_json::json;
 
 use crate::support::{IDENTITY, Reply, SECRET, World, assert_harmless};
@@ -153,4 +158,66 @@ async fn no_identity_service_there() {
     let failure = ask(&world).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::BadSetting);
     assert!(failure.message.contains("MARKETO_BASE_URL"), "{failure}");
+}
+
+/// Credentials that somebody changes.
+#[derive(Debug, Default)]
+struct Kept {
+    now: Mutex<String>,
+    asked: AtomicU32,
+}
+
+#[async_trait]
+impl Credentials for Kept {
+    async fn get(&self) -> Result<(String, SecretString), Failure> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        match self.now.lock().unwrap().as_str() {
+            "" => Err(Failure::new(FailureKind::BadCredentials, "the place is empty")),
+            id => Ok((id.to_owned(), SECRET.into())),
+        }
+    }
+
+    fn place(&self) -> String {
+        "the place".to_owned()
+    }
+}
+
+fn ids(world: &World) -> Vec<String> {
+    let id = |query: &str| query.split('&').find_map(|pair| pair.strip_prefix("client_id=")).unwrap().to_owned();
+    world.seen(IDENTITY).iter().map(|seen| id(&seen.query)).collect()
+}
+
+#[tokio::test]
+async fn credentials_are_read_for_each_token_and_may_change() {
+    let kept = Arc::new(Kept::default());
+    *kept.now.lock().unwrap() = "first".to_owned();
+    let world = World::with_credentials(kept.clone()).await;
+    world.script(DESCRIBE, [fields(), fields(), Reply::error("601", "invalid"), fields()]);
+    ask(&world).await.unwrap();
+    ask(&world).await.unwrap();
+    assert_eq!(kept.asked.load(Ordering::Relaxed), 1, "a token lives for an hour");
+    *kept.now.lock().unwrap() = "second".to_owned();
+    ask(&world).await.unwrap();
+    assert_eq!(ids(&world), ["first", "second"], "a refused token is replaced with what is kept by then");
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_credentials_stands_for_half_a_minute() {
+    let kept = Arc::new(Kept::default());
+    let world = World::with_credentials(kept.clone()).await;
+    world.script(DESCRIBE, [fields()]);
+    for _ in 0..10 {
+        assert_eq!(ask(&world).await.unwrap_err().kind, FailureKind::BadCredentials);
+    }
+    assert_eq!((kept.asked.load(Ordering::Relaxed), world.seen(IDENTITY).len()), (1, 0));
+    *kept.now.lock().unwrap() = "wrong".to_owned();
+    world.script(IDENTITY, [Reply::text(401, r#"{"error":"invalid_client"}"#), token("a", 3600)]);
+    world.clock.advance(Duration::from_secs(31));
+    for _ in 0..10 {
+        let failure = ask(&world).await.unwrap_err();
+        assert!(failure.message.contains("the place"), "{failure}");
+    }
+    assert_eq!((kept.asked.load(Ordering::Relaxed), world.seen(IDENTITY).len()), (2, 1));
+    world.clock.advance(Duration::from_secs(31));
+    ask(&world).await.unwrap();
 }

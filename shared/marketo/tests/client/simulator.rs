@@ -14,7 +14,7 @@ use domain::ports::{
 };
 use domain::{Failure, FailureKind, Timestamp};
 use futures_util::StreamExt;
-use marketo::{BaseUrl, MarketoClient, MarketoConfig};
+use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials};
 use simulator_marketo::{ChangeSet, ClockMode, Config, Fault, FaultAction, Limits, Simulator};
 
 use crate::support::{FakeBudget, SECRET, at, names};
@@ -58,7 +58,7 @@ async fn set(config: Config) -> Set {
     let simulator = Simulator::start(config).await.unwrap();
     let clock = Arc::new(SimulatedClock(simulator.world()));
     let base_url = BaseUrl::parse(&simulator.base_url()).unwrap();
-    let config = MarketoConfig { base_url, client_id, client_secret: SECRET.to_owned().into(), max_in_flight: 4 };
+    let config = MarketoConfig { base_url, credentials: PlainCredentials::shared(client_id, SECRET), max_in_flight: 4 };
     let client = MarketoClient::new(config, clock.clone(), Arc::new(Middle), Arc::new(FakeBudget::default())).unwrap();
     Set { simulator, client, clock }
 }
@@ -242,12 +242,7 @@ async fn limits_are_met_with_patience_or_named() {
 async fn wrong_credentials() {
     let set = set(Config { people: 1, ..Config::default() }).await;
     let base_url = BaseUrl::parse(&set.simulator.base_url()).unwrap();
-    let wrong = MarketoConfig {
-        base_url,
-        client_id: "somebody".to_owned(),
-        client_secret: SECRET.to_owned().into(),
-        max_in_flight: 1,
-    };
+    let wrong = MarketoConfig { base_url, credentials: PlainCredentials::shared("somebody", SECRET), max_in_flight: 1 };
     let client =
         MarketoClient::new(wrong, set.clock.clone(), Arc::new(Middle), Arc::new(FakeBudget::default())).unwrap();
     assert_eq!(client.lead_fields().await.unwrap_err().kind, FailureKind::BadCredentials);

@@ -13,7 +13,7 @@ use axum::response::Response;
 use domain::ports::{CallBudget, Chance, Clock};
 use domain::{Failure, Timestamp};
 use futures_util::{StreamExt, stream};
-use marketo::{BaseUrl, MarketoClient, MarketoConfig, TimeLimits};
+use marketo::{BaseUrl, Credentials, MarketoClient, MarketoConfig, PlainCredentials, TimeLimits};
 use serde_json::Value;
 
 pub const SECRET: &str = "canary-secret-5b1f";
@@ -230,7 +230,16 @@ impl World {
         Self::with(5, TimeLimits { usual: short, slow: short, stall: short }).await
     }
 
+    /// A client that asks for its credentials here.
+    pub async fn with_credentials(credentials: Arc<dyn Credentials>) -> Self {
+        Self::of(TimeLimits::default(), |base| MarketoConfig { credentials, ..config(base, 5) }).await
+    }
+
     pub async fn with(max_in_flight: usize, limits: TimeLimits) -> Self {
+        Self::of(limits, |base| config(base, max_in_flight)).await
+    }
+
+    async fn of(limits: TimeLimits, config: impl FnOnce(&str) -> MarketoConfig) -> Self {
         let clock = Arc::new(FakeClock { now: Mutex::new(at("2026-07-01T12:00:00Z")), pauses: Mutex::default() });
         let script: Arc<Mutex<Script>> = Arc::default();
         let server = Server { script: script.clone(), clock: clock.clone() };
@@ -238,13 +247,8 @@ impl World {
         let base = format!("http://{}/rest/", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer).with_state(server)).await });
         let budget = Arc::new(FakeBudget::default());
-        let client = MarketoClient::with_time_limits(
-            config(&base, max_in_flight),
-            clock.clone(),
-            Arc::new(Half),
-            budget.clone(),
-            limits,
-        );
+        let client =
+            MarketoClient::with_time_limits(config(&base), clock.clone(), Arc::new(Half), budget.clone(), limits);
         Self { client: client.unwrap(), clock, budget, script }
     }
 
@@ -267,8 +271,7 @@ impl World {
 pub fn config(base: &str, max_in_flight: usize) -> MarketoConfig {
     MarketoConfig {
         base_url: BaseUrl::parse(base).unwrap(),
-        client_id: "client-id".to_owned(),
-        client_secret: SECRET.to_owned().into(),
+        credentials: PlainCredentials::shared("client-id", SECRET),
         max_in_flight,
     }
 }

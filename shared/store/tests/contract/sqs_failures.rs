@@ -1,4 +1,6 @@
-//! How the SQS adapter cuts calls, sends refused entries again, and gives up.
+//! How the SQS adapter cuts calls, sends refused entries again, gives up, and says when a message comes back.
+
+use std::time::Duration;
 
 use domain::FailureKind;
 use domain::ports::{MAX_MESSAGE_BYTES, Queue};
@@ -94,4 +96,26 @@ async fn an_absent_queue_is_a_wrong_setting() {
         failure.to_string(),
         "queue `absent` does not exist: deploy the stack or check the setting that names it (code QueueDoesNotExist)"
     );
+}
+
+#[tokio::test]
+async fn a_message_comes_back_when_it_is_told_to() {
+    let server = SqsServer::start().await;
+    let queue = server.adapter(JumpingClock::shared());
+    queue.send(numbered(1)).await.unwrap();
+    let handle = server.receive_one().await;
+    queue.come_back_in(&handle, Duration::from_millis(29_001)).await.unwrap();
+    assert_eq!(server.take_changes(), [(handle.clone(), 30)], "whole seconds, and no earlier");
+    queue.come_back_in(&handle, Duration::ZERO).await.unwrap();
+    assert_eq!(server.take_changes(), [(handle.clone(), 0)]);
+    let again = server.receive_one().await;
+    assert_ne!(again, handle, "it is there at once");
+
+    let failure = queue.come_back_in(&handle, Duration::ZERO).await.unwrap_err();
+    assert_eq!((failure.kind, failure.code.as_deref()), (FailureKind::NotFound, Some("ReceiptHandleIsInvalid")));
+    let failure = queue.come_back_in(&again, Duration::from_secs(12 * 60 * 60 + 1)).await.unwrap_err();
+    assert_eq!((failure.kind, failure.code.as_deref()), (FailureKind::BadRequest, Some("InvalidParameterValue")));
+    let failure = server.adapter_of_absent_queue().come_back_in(&again, Duration::ZERO).await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::BadSetting);
+    assert!(!failure.to_string().contains("canary"), "{failure}");
 }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
 use domain::budget::{CallLimits, Purpose};
-use domain::ports::{PeoplePorts, Queue};
+use domain::ports::PeoplePorts;
 use dynoxide::Database;
-use marketo::{BaseUrl, MarketoConfig};
+use marketo::{BaseUrl, MarketoConfig, PlainCredentials};
 use runtime::SystemClock;
 use runtime::wiring::{PeopleParts, people_ports};
-use secrecy::SecretString;
 use simulator_marketo::{Config as SimulatorConfig, Simulator};
 use store::{DynamoPeople, Tables};
 use tokio::net::TcpListener;
@@ -46,15 +45,15 @@ impl Embedded {
     pub fn instance(&self, purpose: Purpose, max_in_flight: usize, outside: &Outside) -> PeoplePorts {
         let marketo = MarketoConfig {
             base_url: BaseUrl::parse(&outside.marketo.base_url()).unwrap(),
-            client_id: outside.config.client_id.clone(),
-            client_secret: SecretString::from(outside.config.client_secret.clone()),
+            credentials: PlainCredentials::shared(
+                outside.config.client_id.clone(),
+                outside.config.client_secret.clone(),
+            ),
             max_in_flight,
         };
         let parts = PeopleParts {
             dynamodb: self.client.clone(),
             tables: self.tables.clone(),
-            batches: outside.batches.clone(),
-            reads: outside.reads.clone(),
             marketo,
             limits: CallLimits::default(),
         };
@@ -66,8 +65,6 @@ impl Embedded {
 pub struct Outside {
     pub marketo: Simulator,
     pub config: SimulatorConfig,
-    pub batches: Arc<dyn Queue>,
-    pub reads: Arc<dyn Queue>,
 }
 
 /// A free port of this machine.

@@ -14,6 +14,8 @@ use system_tests::lock;
 
 /// The functions of the people flow.
 pub const FUNCTIONS: [&str; 3] = ["initial-sync-coordinator", "initial-sync-worker", "incremental-pull"];
+/// Time that an invocation is told to have.
+const TIME: Duration = Duration::from_secs(120);
 /// Longest that an invocation or a failing cold start may take here.
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -81,13 +83,24 @@ impl Function {
 
     /// Invokes it and waits for what it answers.
     pub async fn invoke(&self, event: &Value) -> Outcome {
-        let outcome = self.api.invoke(event, LONGEST).await;
+        self.invoke_with(event, TIME).await
+    }
+
+    /// The same, with so much time before Lambda would cut it off.
+    pub async fn invoke_with(&self, event: &Value, time: Duration) -> Outcome {
+        let outcome = self.api.invoke(event, time, LONGEST).await;
         outcome.unwrap_or_else(|| panic!("no answer; the function wrote:\n{}", self.output()))
     }
 
     /// All lines that it wrote so far.
     pub fn output(&self) -> String {
         lock(&self.output).clone()
+    }
+
+    /// Ends it, and gives all that it wrote.
+    pub async fn stop(mut self) -> String {
+        self.child.kill().unwrap();
+        self.ended().await.1
     }
 
     /// Waits for its end, and for the last of its output.

@@ -15,15 +15,14 @@ use tokio::sync::{Mutex as Turn, mpsc, oneshot};
 use super::embedded::listen;
 use system_tests::lock;
 
-/// Time that an invocation is told to have.
-const TIMEOUT: Duration = Duration::from_secs(120);
-
 /// What an invocation ended with: its response, or the error it reported.
 pub type Outcome = Result<Value, Value>;
 
 struct Invocation {
     request_id: String,
     event: String,
+    /// The time it is told to have.
+    time: Duration,
 }
 
 struct Shared {
@@ -56,21 +55,21 @@ impl LambdaApi {
     }
 
     /// Invokes the function; `None` when it ends or stays silent for too long.
-    pub async fn invoke(&self, event: &Value, longest: Duration) -> Option<Outcome> {
+    pub async fn invoke(&self, event: &Value, time: Duration, longest: Duration) -> Option<Outcome> {
         let request_id = format!("8476a536-e9f4-11e8-9739-{:012x}", Timestamp::now().as_microsecond());
         let (sender, outcome) = oneshot::channel();
         lock(&self.shared.waiting).insert(request_id.clone(), sender);
-        self.invocations.send(Invocation { request_id, event: event.to_string() }).ok()?;
+        self.invocations.send(Invocation { request_id, event: event.to_string(), time }).ok()?;
         tokio::time::timeout(longest, outcome).await.ok()?.ok()
     }
 }
 
 async fn next_invocation(State(shared): State<Arc<Shared>>) -> (StatusCode, HeaderMap, String) {
     let invocation = shared.next.lock().await.recv().await;
-    let Some(Invocation { request_id, event }) = invocation else {
+    let Some(Invocation { request_id, event, time }) = invocation else {
         return (StatusCode::GONE, HeaderMap::new(), String::new());
     };
-    let deadline = (Timestamp::now() + TIMEOUT).as_millisecond();
+    let deadline = (Timestamp::now() + time).as_millisecond();
     let mut headers = HeaderMap::new();
     for (name, value) in [
         ("lambda-runtime-aws-request-id", request_id),

@@ -7,12 +7,11 @@ use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::initial_sync::message::PeopleMessage;
 use domain::initial_sync::{coordinator, worker};
 use domain::people::WriteCounts;
-use domain::ports::PeoplePorts;
+use domain::ports::{PeoplePorts, PeopleQueues};
 use domain::pull::{self, Overlap};
 use domain::{Failure, lease};
-use marketo::{BaseUrl, MarketoClient, MarketoConfig};
+use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials};
 use runtime::DiskSpools;
-use secrecy::SecretString;
 use simulator_marketo::{ClockMode, Config, Simulator, World};
 use store::MemoryQueue;
 
@@ -57,8 +56,7 @@ impl SmallWorld {
             ));
             let marketo = MarketoConfig {
                 base_url: BaseUrl::parse(&simulator.base_url()).unwrap(),
-                client_id: config.client_id.clone(),
-                client_secret: SecretString::from(config.client_secret.clone()),
+                credentials: PlainCredentials::shared(config.client_id.clone(), config.client_secret.clone()),
                 max_in_flight: 2,
             };
             let client = MarketoClient::new(marketo, clock.clone(), chance.clone(), budget.clone()).unwrap();
@@ -66,8 +64,6 @@ impl SmallWorld {
                 marketo: Arc::new(client),
                 people: table.clone(),
                 state: state.clone(),
-                batches: batches.clone(),
-                reads: reads.clone(),
                 budget,
                 clock: clock.clone(),
                 chance,
@@ -89,6 +85,10 @@ impl SmallWorld {
         small
     }
 
+    fn queues(&self) -> PeopleQueues {
+        PeopleQueues { batches: self.batches.clone(), reads: self.reads.clone() }
+    }
+
     pub fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
@@ -96,7 +96,7 @@ impl SmallWorld {
     /// Ticks until a run's batches are all queued, none of them handled.
     pub async fn run_until_queued(&self) {
         for _ in 0..MOST_TICKS {
-            let tick = coordinator::tick(&self.initial, None).await.unwrap();
+            let tick = coordinator::tick(&self.initial, &self.queues(), None).await.unwrap();
             if tick.running && !tick.exports_pending {
                 return;
             }
@@ -108,7 +108,7 @@ impl SmallWorld {
     /// Ticks, and handles what is queued, until no run is left.
     pub async fn run_to_the_end(&self) {
         for _ in 0..MOST_TICKS {
-            let tick = coordinator::tick(&self.initial, None).await.unwrap();
+            let tick = coordinator::tick(&self.initial, &self.queues(), None).await.unwrap();
             if !tick.running && !tick.held {
                 return;
             }
@@ -136,7 +136,8 @@ impl SmallWorld {
 
     /// Hands one message to a worker.
     pub async fn deliver(&self, body: &str, again: bool) -> WriteCounts {
-        worker::handle(&self.initial, PeopleMessage::from_body(body).unwrap(), again).await.unwrap()
+        let message = PeopleMessage::from_body(body).unwrap();
+        worker::handle(&self.initial, &*self.reads, message, again).await.unwrap()
     }
 
     /// Pulls until caught up.

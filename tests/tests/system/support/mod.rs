@@ -5,4 +5,5 @@ pub mod functions;
 pub mod lambda;
 pub mod memory;
 pub mod sqs;
+pub mod stage;
 pub mod unsure;

@@ -1,6 +1,6 @@
-//! A server that speaks as much of SQS as functions need for sending. Tests receive from the queues behind it, as Lambda's pollers do.
+//! A server that speaks as much of SQS as functions need: they send, and say when a message comes back. Tests receive from the queues behind it, as Lambda's pollers do.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -13,6 +13,7 @@ use store::MemoryQueue;
 use store::memory::Delivery;
 
 use super::embedded::listen;
+use system_tests::lock;
 
 const BATCHES: &str = "people-batches";
 const READS: &str = "people-reads";
@@ -26,6 +27,7 @@ pub struct SqsServer {
 pub struct Queues {
     pub batches: Arc<MemoryQueue>,
     pub reads: Arc<MemoryQueue>,
+    changes: Arc<Mutex<Vec<(String, u64)>>>,
 }
 
 impl SqsServer {
@@ -33,11 +35,22 @@ impl SqsServer {
         let queue = |name: &str| {
             Arc::new(MemoryQueue::new(name, Duration::from_secs(600), Arc::new(SystemClock), Arc::new(SystemChance)))
         };
-        let queues = Queues { batches: queue(BATCHES), reads: queue(READS) };
+        let queues = Queues { batches: queue(BATCHES), reads: queue(READS), changes: Arc::default() };
         let (listener, endpoint) = listen().await;
         let app = Router::new().fallback(answer).layer(DefaultBodyLimit::max(8 << 20)).with_state(queues.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { endpoint, queues }
+    }
+
+    /// Message ids, and the seconds after which they were told to come back, since the last time.
+    pub fn take_changes(&self, event: &Value) -> Vec<(String, u64)> {
+        let changes = std::mem::take(&mut *lock(&self.queues.changes));
+        let records = event["Records"].as_array().unwrap();
+        let id_of = |handle: &str| {
+            let record = records.iter().find(|record| record["receiptHandle"] == handle).unwrap();
+            record["messageId"].as_str().unwrap().to_owned()
+        };
+        changes.into_iter().map(|(handle, seconds)| (id_of(&handle), seconds)).collect()
     }
 
     pub fn batches_url(&self) -> String {
@@ -58,6 +71,15 @@ async fn answer(State(queues): State<Queues>, headers: HeaderMap, body: String) 
         Some(READS) => queues.reads,
         _ => return refused("QueueDoesNotExist"),
     };
+    if target == Some("AmazonSQS.ChangeMessageVisibility") {
+        let (handle, seconds) =
+            (request["ReceiptHandle"].as_str().unwrap(), request["VisibilityTimeout"].as_u64().unwrap());
+        if !queue.change_visibility(handle, Duration::from_secs(seconds)) {
+            return refused("ReceiptHandleIsInvalid");
+        }
+        lock(&queues.changes).push((handle.to_owned(), seconds));
+        return (StatusCode::OK, "{}".to_owned());
+    }
     if target != Some("AmazonSQS.SendMessageBatch") {
         return refused("UnsupportedOperation");
     }

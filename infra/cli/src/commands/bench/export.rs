@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::initial_sync::{Cutter, Done, Download, Job, Run, fetch};
-use domain::ports::{ExportFile, ExportFilter, ExportStatus, PeoplePorts, Queue};
+use domain::ports::{ExportFile, ExportFilter, ExportStatus, PeoplePorts, PeopleQueues, Queue};
 use domain::settings::Settings;
 use domain::{Failure, Timestamp, lead_fields};
 use tempfile::NamedTempFile;
@@ -94,9 +94,9 @@ impl Export {
         }
         let spool = download.whole()?;
         let counting = Arc::new(Counting::default());
-        let ports = PeoplePorts { batches: counting.clone(), reads: counting.clone(), ..ports.clone() };
+        let queues = PeopleQueues { batches: counting.clone(), reads: counting.clone() };
         let rows = ports.marketo.export_rows(spool.reader()?, self.run.plan.names());
-        let cutter = Cutter::new(&ports, &self.run, "0.0".into(), Done::default());
+        let cutter = Cutter::new(&queues, &self.run, "0.0".into(), Done::default());
         let batches = cutter.file(&self.job, rows, self.file.records).await?;
         Ok(Cut {
             people: batches.people,

@@ -74,6 +74,7 @@ impl Function {
             .env("AWS_ACCESS_KEY_ID", "bench")
             .env("AWS_SECRET_ACCESS_KEY", "bench")
             .env("LOG_LEVEL", "warn")
+            .env("STACK_NAME", "bench")
             .envs(environment.iter().map(|(name, value)| (name, value)));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         Ok(Self { name, api, child, deployed, invocations: 0, busy: Duration::ZERO })

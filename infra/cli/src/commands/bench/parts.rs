@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, Write, stdin, stdout};
 
-use domain::budget::Purpose;
-use runtime::{people, queue, schedule, wiring};
+use runtime::metrics::Metrics;
+use runtime::{config, people, queue, schedule, wiring};
 use serde_json::{Value, json};
 use simulator_marketo::{Config, ExportConfig, Limits, Simulator, World};
 
@@ -47,11 +47,17 @@ fn answer(world: &World, line: &str) -> Result<Value, CommandFailure> {
 
 /// What the `main` of the function does, for where the function's own program was not built.
 async fn serve(name: &str) -> Result<(), CommandFailure> {
-    let ports = &wiring::people_ports_from_env(Purpose::InitialSync).await?;
+    let config = config::initial_sync_worker(&config::of_process)?;
+    let metrics = &Metrics::start(&config.people.stack_name)?;
+    let (wired, limits) = (&wiring::initial_sync(&config).await?, config.people.limits);
+    let (ports, reads, queues) = (&wired.ports, &*wired.reads, &wired.queues());
     match name {
-        COORDINATOR => schedule::serve(|deadline| async move { people::coordinate(ports, deadline).await }).await?,
+        COORDINATOR => {
+            schedule::serve(metrics, |deadline| people::coordinate(ports, queues, limits, deadline)).await?;
+        }
         WORKER => {
-            queue::serve(|body, again| async move { people::store_batch(ports, body, again).await.map(drop) }).await?;
+            let redelivery = wired.redelivery();
+            queue::serve(metrics, &redelivery, |body, again| people::store_batch(ports, reads, body, again)).await?;
         }
         _ => return Err(CommandFailure::Usage(format!("there is no function `{name}` to measure"))),
     }

@@ -39,13 +39,16 @@ struct Shared {
     refusals: Mutex<Vec<Refusal>>,
     /// Per SendMessageBatch: how many entries, how many bytes.
     calls: Mutex<Vec<(usize, usize)>>,
+    /// Per ChangeMessageVisibility: the receipt handle, and seconds.
+    changes: Mutex<Vec<(String, u64)>>,
 }
 
 impl SqsServer {
     pub async fn start() -> Self {
         let chance = Arc::new(Seeded::new(7));
         let queue = MemoryQueue::new("people-batches", Duration::from_secs(30), JumpingClock::shared(), chance);
-        let state = Arc::new(Shared { queue, refusals: Mutex::default(), calls: Mutex::default() });
+        let state =
+            Arc::new(Shared { queue, refusals: Mutex::default(), calls: Mutex::default(), changes: Mutex::default() });
         let (listener, endpoint) = listen().await;
         let app = Router::new().fallback(answer).layer(DefaultBodyLimit::max(8 << 20)).with_state(state.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -71,6 +74,17 @@ impl SqsServer {
     /// Entries and bytes of the SendMessageBatch calls since the last time.
     pub fn take_calls(&self) -> Vec<(usize, usize)> {
         std::mem::take(&mut self.state.calls.lock().unwrap())
+    }
+
+    /// Receipt handles and seconds of the ChangeMessageVisibility calls since the last time.
+    pub fn take_changes(&self) -> Vec<(String, u64)> {
+        std::mem::take(&mut self.state.changes.lock().unwrap())
+    }
+
+    /// Receives a message, and gives its receipt handle.
+    pub async fn receive_one(&self) -> String {
+        let page = self.client.receive_message().queue_url(&self.url).send().await.unwrap();
+        page.messages.unwrap().remove(0).receipt_handle.unwrap()
     }
 
     /// Receives and deletes all there is, as any client of SQS would.
@@ -101,6 +115,7 @@ async fn answer(State(state): State<Arc<Shared>>, headers: HeaderMap, body: Stri
                 state.queue.delete(body["ReceiptHandle"].as_str().unwrap());
                 Ok(json!({}))
             }
+            "AmazonSQS.ChangeMessageVisibility" => change_visibility(&state, &body),
             other => panic!("{other} is not spoken here"),
         }
     } else {
@@ -151,6 +166,19 @@ fn refusal_of(state: &Shared, body: &str) -> Option<Refusal> {
     let refusal = refusals.iter_mut().find(|refusal| refusal.body == body && refusal.times > 0)?;
     refusal.times -= 1;
     Some(refusal.clone())
+}
+
+fn change_visibility(state: &Shared, request: &Value) -> Result<Value, &'static str> {
+    let (handle, seconds) =
+        (request["ReceiptHandle"].as_str().unwrap(), request["VisibilityTimeout"].as_u64().unwrap());
+    if seconds > 12 * 60 * 60 {
+        return Err("InvalidParameterValue");
+    }
+    if !state.queue.change_visibility(handle, Duration::from_secs(seconds)) {
+        return Err("ReceiptHandleIsInvalid");
+    }
+    state.changes.lock().unwrap().push((handle.to_owned(), seconds));
+    Ok(json!({}))
 }
 
 fn receive(state: &Shared, request: &Value) -> Value {

@@ -1,0 +1,120 @@
+//! Metrics as lines of the embedded metric format, one an invocation, which CloudWatch reads from the logs: no call, and nothing to wait
+//! for. Counts, ages and yes or no; nothing of a person. Decides nothing.
+//!
+//! Recording goes through the `metrics` facade, so that it does nothing where no [`Metrics`] were started, as in the embedded run. Each
+//! value is a histogram: it is written once, with the invocation that recorded it, and is absent from those that do not know it.
+
+use std::io::{Write, stdout};
+
+use domain::Timestamp;
+use domain::initial_sync::coordinator::Tick;
+use domain::pull::Pulled;
+use metrics_cloudwatch_embedded::{Builder, Collector};
+
+use ::metrics::{Unit, describe_histogram, histogram};
+
+use crate::Error;
+use crate::queue::Handled;
+
+/// The namespace of all metrics.
+pub const NAMESPACE: &str = "ActionsSync";
+/// The one dimension: the stack's name.
+pub const DIMENSION: &str = "Stack";
+
+const PULL_SUCCEEDED: &str = "PullSucceeded";
+const PULL_CURSOR_LAG: &str = "PullCursorLagSeconds";
+const PEOPLE_READ: &str = "PeopleRead";
+const PEOPLE_PUT: &str = "PeoplePut";
+const PEOPLE_UNCHANGED: &str = "PeopleUnchanged";
+const PEOPLE_STALE: &str = "PeopleStale";
+const COORDINATOR_SUCCEEDED: &str = "CoordinatorSucceeded";
+const CALLS_LEFT_TODAY: &str = "CallsLeftToday";
+const INITIAL_SYNC_PEOPLE_LEFT: &str = "InitialSyncPeopleLeft";
+const INITIAL_SYNC_PEOPLE_STORED: &str = "InitialSyncPeopleStored";
+const MESSAGES_FAILED: &str = "MessagesFailed";
+const MESSAGES_REJECTED: &str = "MessagesRejected";
+
+/// Every metric that a function may emit.
+pub const NAMES: [&str; 12] = [
+    PULL_SUCCEEDED,
+    PULL_CURSOR_LAG,
+    PEOPLE_READ,
+    PEOPLE_PUT,
+    PEOPLE_UNCHANGED,
+    PEOPLE_STALE,
+    COORDINATOR_SUCCEEDED,
+    CALLS_LEFT_TODAY,
+    INITIAL_SYNC_PEOPLE_LEFT,
+    INITIAL_SYNC_PEOPLE_STORED,
+    MESSAGES_FAILED,
+    MESSAGES_REJECTED,
+];
+
+/// The metrics of this process.
+pub struct Metrics {
+    collector: &'static Collector,
+}
+
+impl Metrics {
+    /// Starts them, once a process, under the stack's name.
+    ///
+    /// # Errors
+    /// When they were started before.
+    pub fn start(stack_name: &str) -> Result<Self, Error> {
+        let builder = Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension(DIMENSION, stack_name.to_owned());
+        let collector = builder.init().map_err(|e| format!("metrics cannot be started: {e}"))?;
+        for name in NAMES {
+            let unit = if name == PULL_CURSOR_LAG { Unit::Seconds } else { Unit::Count };
+            describe_histogram!(name, unit, "");
+        }
+        Ok(Self { collector })
+    }
+
+    /// Writes what was recorded since the last time, as one line to standard output. At the end of each invocation.
+    pub fn flush(&self) {
+        let mut line = Vec::new();
+        // In one piece, so that no log line gets in between.
+        let written = self.collector.flush(&mut line).and_then(|()| stdout().lock().write_all(&line));
+        if let Err(error) = written {
+            tracing::warn!("metrics cannot be written: {error}");
+        }
+    }
+}
+
+/// A pull. One that found another holder at work counts as a success: nothing is wrong with it, and how the holder is doing shows in the
+/// age of the cursor, which is told in any case.
+pub(crate) fn of_pull(pulled: &Pulled, succeeded: bool, now: Timestamp) {
+    record(PULL_SUCCEEDED, u64::from(succeeded));
+    if let Some(read_to) = pulled.read_to {
+        record(PULL_CURSOR_LAG, now.duration_since(read_to).as_secs().max(0).unsigned_abs());
+    }
+    record(PEOPLE_READ, pulled.read);
+    record(PEOPLE_PUT, pulled.writes.put);
+    record(PEOPLE_UNCHANGED, pulled.writes.unchanged);
+    record(PEOPLE_STALE, pulled.writes.stale);
+}
+
+/// A tick of the coordinator.
+pub(crate) fn of_tick(tick: &Tick, succeeded: bool, calls_left: Option<u64>) {
+    record(COORDINATOR_SUCCEEDED, u64::from(succeeded));
+    if let Some(calls) = calls_left {
+        record(CALLS_LEFT_TODAY, calls);
+    }
+    if let Some(stored) = tick.stored {
+        record(INITIAL_SYNC_PEOPLE_LEFT, stored.left());
+        record(INITIAL_SYNC_PEOPLE_STORED, stored.people);
+    }
+}
+
+/// A batch of messages.
+pub(crate) fn of_batch(handled: &Handled) {
+    record(PEOPLE_PUT, handled.writes.put);
+    record(PEOPLE_UNCHANGED, handled.writes.unchanged);
+    record(PEOPLE_STALE, handled.writes.stale);
+    record(MESSAGES_FAILED, handled.failed);
+    record(MESSAGES_REJECTED, handled.rejected);
+}
+
+fn record(name: &'static str, value: u64) {
+    histogram!(name).record(value as f64);
+}
