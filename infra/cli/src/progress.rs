@@ -55,6 +55,11 @@ impl ProgressLine {
         }
         match &self.bar {
             Some(bar) => {
+                if bar.length().is_none()
+                    && let Ok(style) = ProgressStyle::with_template("{spinner} {msg}")
+                {
+                    bar.set_style(style);
+                }
                 bar.set_message(text.to_owned());
                 bar.tick();
             }

@@ -15,7 +15,7 @@ use crate::failure::CommandFailure;
 
 /// The command line with where it sends its requests.
 pub struct Aws {
-    program: PathBuf,
+    pub program: PathBuf,
     pub endpoint: Endpoint,
     log: PathBuf,
     home: TempDir,
@@ -59,8 +59,9 @@ impl Aws {
     /// Also when it is none.
     pub async fn json(&self, args: &[OsString], what: &str) -> Result<Value, CommandFailure> {
         let said = self.run(args, what).await?;
-        serde_json::from_str(&said)
-            .map_err(|e| CommandFailure::Wrong(format!("{what} failed: the AWS command line did not answer in JSON: {e}")))
+        serde_json::from_str(&said).map_err(|e| {
+            CommandFailure::Wrong(format!("{what} failed: the AWS command line did not answer in JSON: {e}"))
+        })
     }
 }
 

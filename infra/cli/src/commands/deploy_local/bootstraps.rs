@@ -8,26 +8,29 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::external;
-use super::folders::Folders;
 use super::template::Function;
 use crate::failure::CommandFailure;
 
 /// Builds all of them and gives where each lies.
 ///
 /// # Errors
-/// When the compiler refuses one, with the end of what it said.
+/// When the compiler refuses one; it says why on standard error.
 pub async fn build(
-    folders: &Folders,
+    root: &Path,
     functions: Vec<Function>,
     profile: &str,
 ) -> Result<Vec<(Function, PathBuf)>, CommandFailure> {
     eprintln!("building {} functions for this machine (profile {profile})", functions.len());
-    let mut command = command(&folders.root, &functions, profile);
+    let mut command = command(root, &functions, profile);
+    if is_of_this_program(profile) {
+        // Alone they would be compiled anew, with fewer features of the same crates; together with this program nearly all is there.
+        command.args(["--package", env!("CARGO_PKG_NAME")]);
+    }
     // Cargo's own variables of this run would make it build everything again.
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_cargo_run(&name.to_string_lossy())) {
         command.env_remove(name);
     }
-    let said = external::run(command, "building the functions", &folders.log("build")).await?;
+    let said = external::run_shown(command, "building the functions").await?;
     let mut built = programs(&said);
     functions
         .into_iter()
@@ -49,6 +52,12 @@ fn command(root: &Path, functions: &[Function], profile: &str) -> Command {
         command.args(["--package", &function.name]);
     }
     command
+}
+
+/// Whether this program was built with a profile.
+fn is_of_this_program(profile: &str) -> bool {
+    let folder = if profile == "dev" { "debug" } else { profile };
+    std::env::current_exe().is_ok_and(|program| program.parent().is_some_and(|parent| parent.ends_with(folder)))
 }
 
 fn is_of_cargo_run(name: &str) -> bool {

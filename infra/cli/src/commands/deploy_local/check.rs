@@ -61,7 +61,9 @@ pub async fn prove(up: &mut Up, kill: Option<u64>, findings: &mut Findings) -> R
     if let Some(killer) = killer {
         findings.step("function processes were killed meanwhile", READ_WITHIN, killed(&killer)).await?;
     }
-    findings.step("a second deployment changes and disturbs nothing", AGAIN_WITHIN, again(up, &people, &letters, &world)).await?;
+    findings
+        .step("a second deployment changes and disturbs nothing", AGAIN_WITHIN, again(up, &people, &letters, &world))
+        .await?;
     findings.step("no call was refused by a function's policy", READ_WITHIN, allowed(up)).await
 }
 

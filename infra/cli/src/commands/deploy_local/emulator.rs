@@ -34,6 +34,7 @@ pub struct Emulator {
     port: u16,
     /// Its standard input is held open by this value: when this process dies in whatever way, the launcher reads its end.
     child: Child,
+    ended: bool,
     log: PathBuf,
     _data: TempDir,
 }
@@ -49,7 +50,7 @@ impl Emulator {
         let mut command = command(&venv.python(), &folders.localstack(LAUNCHER), &endpoint, port, data.path());
         let output = external::appending(&log)?;
         let child = command.stdin(Stdio::piped()).stdout(output.try_clone()?).stderr(output).spawn()?;
-        let mut emulator = Self { endpoint, port, child, log, _data: data };
+        let mut emulator = Self { endpoint, port, child, ended: false, log, _data: data };
         emulator.wait_until_ready().await?;
         Ok(emulator)
     }
@@ -59,7 +60,8 @@ impl Emulator {
         while !is_ready(self.port).await {
             let ended = self.child.try_wait()?;
             if ended.is_some() || began.elapsed() > READY_WITHIN {
-                let how = ended.map_or_else(|| format!("did not answer in {READY_WITHIN:?}"), |s| format!("ended ({s})"));
+                let how =
+                    ended.map_or_else(|| format!("did not answer in {READY_WITHIN:?}"), |s| format!("ended ({s})"));
                 return Err(CommandFailure::Wrong(format!("the emulator {how}:\n{}", external::tail(&self.log))));
             }
             tokio::time::sleep(LOOK).await;
@@ -87,7 +89,8 @@ impl Emulator {
                 return Ok(format!("{ended} processes ended, port {} closed", self.port));
             }
             if began.elapsed() > GONE_WITHIN {
-                let left: Vec<_> = left.iter().map(|process| format!("{} ({})", process.pid, process.program)).collect();
+                let left: Vec<_> =
+                    left.iter().map(|process| format!("{} ({})", process.pid, process.program)).collect();
                 return Err(CommandFailure::Wrong(format!(
                     "what the emulator started does not end: process group {group} still has {left:?}, port {} {}",
                     self.port,
@@ -109,12 +112,13 @@ impl Emulator {
         processes::kill_group(self.child.id());
         // It is killed already; this takes it off the list of processes.
         let _ = self.child.wait();
+        self.ended = true;
     }
 }
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
+        if !self.ended {
             self.kill();
         }
     }
@@ -168,8 +172,10 @@ mod tests {
     fn it_listens_on_loopback_and_inherits_nothing() {
         let endpoint = Endpoint::on_port(4567);
         let command = command(Path::new("python"), Path::new("launcher"), &endpoint, 4567, Path::new("/data"));
-        let variables: BTreeMap<_, _> =
-            command.get_envs().map(|(name, value)| (name.to_str().unwrap(), value.unwrap().to_str().unwrap())).collect();
+        let variables: BTreeMap<_, _> = command
+            .get_envs()
+            .map(|(name, value)| (name.to_str().unwrap(), value.unwrap().to_str().unwrap()))
+            .collect();
         assert_eq!(variables["BIND_HOST"], "127.0.0.1");
         assert_eq!(variables["AWS_ENDPOINT_URL"], "http://127.0.0.1:4567");
         assert_eq!((variables["TMPDIR"], variables["HOME"]), ("/data", "/data"));

@@ -124,7 +124,9 @@ fn checked(url: &str) -> Result<String, String> {
         return Err(bad("it names no host"));
     }
     if host.ends_with("amazonaws.com") || host.ends_with("amazonaws.com.cn") || host.ends_with(".api.aws") {
-        return Err(bad("that is AWS itself, and deploy-local deploys to emulators; README.md says how to deploy to AWS"));
+        return Err(bad(
+            "that is AWS itself, and deploy-local deploys to emulators; README.md says how to deploy to AWS",
+        ));
     }
     match scheme {
         "https" => Ok(url.to_owned()),

@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 
 use tokio::process::Command;
 
@@ -17,18 +17,33 @@ const TAIL: usize = 20;
 /// # Errors
 /// When it cannot be started, or does not end well: what it was for, and the end of what it said.
 pub async fn run(mut command: Command, what: &str, log: &Path) -> Result<String, CommandFailure> {
-    let program = command.as_std().get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).stderr(appending(log)?).kill_on_drop(true);
-    let output = command
-        .output()
-        .await
-        .map_err(|e| CommandFailure::Wrong(format!("{what} is not possible: {program} cannot be started: {e}")))?;
-    appending(log)?.write_all(&output.stdout)?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    if output.status.success() {
+    command.stderr(appending(log)?);
+    let (status, said) = to_its_end(command, what).await?;
+    appending(log)?.write_all(said.as_bytes())?;
+    if status.success() {
         return Ok(said);
     }
-    Err(CommandFailure::Wrong(format!("{what} failed ({program}, {}):\n{}", output.status, tail(log))))
+    Err(CommandFailure::Wrong(format!("{what} failed ({status}):\n{}", tail(log))))
+}
+
+/// Runs a program whose errors and progress everybody sees, and gives its standard output.
+///
+/// # Errors
+/// When it cannot be started, or does not end well.
+pub async fn run_shown(command: Command, what: &str) -> Result<String, CommandFailure> {
+    let (status, said) = to_its_end(command, what).await?;
+    status
+        .success()
+        .then_some(said)
+        .ok_or_else(|| CommandFailure::Wrong(format!("{what} failed ({status}), as said above")))
+}
+
+async fn to_its_end(mut command: Command, what: &str) -> Result<(ExitStatus, String), CommandFailure> {
+    let program = command.as_std().get_program().to_string_lossy().into_owned();
+    let ending = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
+    let cannot = |e| CommandFailure::Wrong(format!("{what} is not possible: {program} cannot be started: {e}"));
+    let output = ending.map_err(cannot)?.wait_with_output().await?;
+    Ok((output.status, String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
 /// The last lines of a log, as far as it can be read.
@@ -66,6 +81,8 @@ mod tests {
         for part in ["a test failed", "exit status: 3", "because", "out"] {
             assert!(why.contains(part), "{part} in {why}");
         }
+        let why = run_shown(shell("exit 4"), "a test").await.unwrap_err().to_string();
+        assert!(why.contains("a test failed (exit status: 4)"), "{why}");
         let why = run(Command::new("/no/such/program"), "a test", &log).await.unwrap_err().to_string();
         assert!(why.contains("a test is not possible: /no/such/program"), "{why}");
     }

@@ -20,7 +20,9 @@ impl Folders {
     /// When another run has it, or it cannot be written.
     pub fn take() -> Result<Self, CommandFailure> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().map_err(|e| {
-            CommandFailure::Usage(format!("deploy-local builds from the sources of this repository, which are gone: {e}"))
+            CommandFailure::Usage(format!(
+                "deploy-local builds from the sources of this repository, which are gone: {e}"
+            ))
         })?;
         let program = std::env::current_exe()?;
         let target = program.ancestors().nth(2).unwrap_or(&program);

@@ -68,7 +68,9 @@ async fn kill(emulator: u32, mut chance: fastrand::Rng, kills: Arc<Mutex<BTreeMa
             if chance.u32(0..if at_work { AT_WORK } else { WAITING }) != 0 {
                 continue;
             }
-            let Some(name) = processes::variable(Path::new(PROC), process.pid, "AWS_LAMBDA_FUNCTION_NAME") else { continue };
+            let Some(name) = processes::variable(Path::new(PROC), process.pid, "AWS_LAMBDA_FUNCTION_NAME") else {
+                continue;
+            };
             let mut kills = kills.lock().unwrap_or_else(PoisonError::into_inner);
             let killed = kills.entry(name.clone()).or_default();
             let count = if at_work { &mut killed.at_work } else { &mut killed.waiting };
@@ -99,7 +101,8 @@ mod tests {
 
     #[test]
     fn kills_are_told() {
-        let kills = BTreeMap::from([("a".to_owned(), Kills { at_work: 2, waiting: 0 }), ("b".to_owned(), Kills::default())]);
+        let kills =
+            BTreeMap::from([("a".to_owned(), Kills { at_work: 2, waiting: 0 }), ("b".to_owned(), Kills::default())]);
         assert_eq!(words(&kills), "a 2 at work and 0 waiting, b 0 at work and 0 waiting");
     }
 }

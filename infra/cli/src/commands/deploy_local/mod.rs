@@ -51,7 +51,7 @@ pub async fn run(options: Options) -> Result<(), CommandFailure> {
     let config = simulator_marketo::Config { people: PEOPLE, ..simulator_marketo::Config::default() };
     let marketo = Environment::from_process_or(config).await?;
     let mut up = tokio::select! {
-        up = Up::bring(&options.profile, given, marketo) => up?,
+        up = Up::bring(&options, given, marketo) => up?,
         signal = interrupts.next() => return Err(interrupted(signal)),
     };
     up.tell()?;
@@ -92,10 +92,7 @@ fn interrupted(signal: &str) -> CommandFailure {
 }
 
 /// The endpoint to deploy to, where none is started; all that is wrong with the configuration is named at once.
-fn configured(
-    options: &Options,
-    lookup: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<Endpoint>, CommandFailure> {
+fn configured(options: &Options, lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<Endpoint>, CommandFailure> {
     let mut problems = Vec::new();
     let endpoint = match options.emulator {
         Some(Emulator::Ministack) => None,
@@ -103,7 +100,8 @@ fn configured(
     };
     if options.check && lookup("MARKETO_BASE_URL").is_some_and(|url| !url.trim().is_empty()) {
         problems.push(
-            "--check compares with what the built-in Marketo simulator knows to be true; unset MARKETO_BASE_URL".to_owned(),
+            "--check compares with what the built-in Marketo simulator knows to be true; unset MARKETO_BASE_URL"
+                .to_owned(),
         );
     }
     if problems.is_empty() { Ok(endpoint) } else { Err(CommandFailure::Usage(problems.join("; "))) }

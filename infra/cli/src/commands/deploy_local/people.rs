@@ -64,7 +64,9 @@ impl People {
             .iter()
             .map(|(status, count)| match count.expected == count.agree && count.stored == count.agree {
                 true => format!("{} {status}", count.agree),
-                false => format!("{status}: {} expected, {} stored, {} agree", count.expected, count.stored, count.agree),
+                false => {
+                    format!("{status}: {} expected, {} stored, {} agree", count.expected, count.stored, count.agree)
+                }
             })
             .collect();
         let numbers = numbers.join(", ");

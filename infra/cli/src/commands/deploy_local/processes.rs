@@ -94,7 +94,8 @@ mod tests {
         for (pid, name, state, parent, group, ticks) in processes {
             let folder = proc.path().join(pid.to_string());
             fs::create_dir(&folder).unwrap();
-            let stat = format!("{pid} ({name}) {state} {parent} {group} 5 0 -1 4194560 1 0 0 0 {ticks} 1 0 0 20 0 1 0 99\n");
+            let stat =
+                format!("{pid} ({name}) {state} {parent} {group} 5 0 -1 4194560 1 0 0 0 {ticks} 1 0 0 20 0 1 0 99\n");
             fs::write(folder.join("stat"), stat).unwrap();
             fs::write(folder.join("environ"), format!("A=1\0NAME=of {pid}\0")).unwrap();
         }

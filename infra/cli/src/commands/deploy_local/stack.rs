@@ -17,7 +17,7 @@ const NO_CHANGES: &str = "No changes to deploy";
 
 /// A deployed stack.
 pub struct Stack {
-    name: String,
+    pub name: String,
     bucket: String,
     template: PathBuf,
     packaged: PathBuf,
@@ -76,7 +76,9 @@ impl Stack {
         let Ok(answer) = aws.json(&events, "reading the stack's events").await else { return String::new() };
         let failed = answer["StackEvents"].as_array().into_iter().flatten().filter_map(|event| {
             let (state, reason) = (event["ResourceStatus"].as_str()?, event["ResourceStatusReason"].as_str()?);
-            state.ends_with("FAILED").then(|| format!("{}: {reason}", event["LogicalResourceId"].as_str().unwrap_or("?")))
+            state
+                .ends_with("FAILED")
+                .then(|| format!("{}: {reason}", event["LogicalResourceId"].as_str().unwrap_or("?")))
         });
         failed.collect::<Vec<_>>().join("\n")
     }
@@ -105,7 +107,9 @@ impl Stack {
     /// When the template has no such output.
     pub fn output(&self, name: &str) -> Result<&str, CommandFailure> {
         let found = self.outputs.get(name).map(String::as_str);
-        found.ok_or_else(|| CommandFailure::Wrong(format!("the stack {} has no output {name}; template.yaml has to name it", self.name)))
+        found.ok_or_else(|| {
+            CommandFailure::Wrong(format!("the stack {} has no output {name}; template.yaml has to name it", self.name))
+        })
     }
 
     /// Its tables.
@@ -142,14 +146,19 @@ impl Stack {
     /// # Errors
     /// When the logs cannot be read or written.
     pub async fn keep_logs(&self, aws: &Aws, log: &dyn Fn(&str) -> PathBuf) -> Result<(), CommandFailure> {
-        let groups = format!("logs describe-log-groups --output json --log-group-name-prefix /aws/lambda/{}", self.name);
+        let groups =
+            format!("logs describe-log-groups --output json --log-group-name-prefix /aws/lambda/{}", self.name);
         let groups = aws.json(&words(&groups), "listing the functions' logs").await?;
         for group in groups["logGroups"].as_array().into_iter().flatten() {
             let Some(name) = group["logGroupName"].as_str() else { continue };
             let read = words(&format!("logs filter-log-events --output json --log-group-name {name}"));
             let events = aws.json(&read, "reading the functions' logs").await?;
-            let lines: Vec<&str> =
-                events["events"].as_array().into_iter().flatten().filter_map(|event| event["message"].as_str()).collect();
+            let lines: Vec<&str> = events["events"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|event| event["message"].as_str())
+                .collect();
             let file = log(name.rsplit('/').next().unwrap_or(name));
             std::fs::write(file, lines.join("\n"))?;
         }

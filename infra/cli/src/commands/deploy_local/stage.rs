@@ -14,7 +14,8 @@ const BOOTSTRAP: &str = "bootstrap";
 /// # Errors
 /// When a file cannot be read or written.
 pub fn lay_out(root: &Path, stage: &Path, programs: &[(Function, PathBuf)]) -> Result<PathBuf, CommandFailure> {
-    let cannot = |path: &Path, e: std::io::Error| CommandFailure::Wrong(format!("cannot stage {}: {e}", path.display()));
+    let cannot =
+        |path: &Path, e: std::io::Error| CommandFailure::Wrong(format!("cannot stage {}: {e}", path.display()));
     let template = stage.join(TEMPLATE);
     fs::copy(root.join(TEMPLATE), &template).map_err(|e| cannot(&template, e))?;
     for (function, program) in programs {
@@ -48,7 +49,8 @@ mod tests {
 
         let template = lay_out(&root, &stage, &[(function, program)]).unwrap();
         assert_eq!(fs::read(template).unwrap(), bytes);
-        let held: Vec<_> = fs::read_dir(stage.join("functions/worker")).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let held: Vec<_> =
+            fs::read_dir(stage.join("functions/worker")).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(held, [BOOTSTRAP]);
         assert_eq!(fs::read(stage.join("functions/worker/bootstrap")).unwrap(), b"program");
     }

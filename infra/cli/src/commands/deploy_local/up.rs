@@ -10,13 +10,15 @@ use super::endpoint::Endpoint;
 use super::folders::Folders;
 use super::stack::{self, Stack};
 use super::venv::Venv;
-use super::{LOOK, bootstraps, external, stage, template};
+use super::{LOOK, Options, bootstraps, external, stage, template};
 use crate::environment::Environment;
 use crate::failure::CommandFailure;
 use crate::output;
 
 /// Name of the stack, with which all its names begin.
 const STACK: &str = "actions-sync";
+/// The same for a check on an endpoint that lives on: it must not touch what was deployed there to stay.
+const CHECKED: &str = "actions-sync-check";
 /// Longest time for the simulator's port to close.
 const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 /// Longest time for the functions' logs to be read when something has failed already.
@@ -37,17 +39,21 @@ impl Up {
     /// # Errors
     /// The first step that fails. What was started until then has ended.
     pub async fn bring(
-        profile: &str,
+        options: &Options,
         endpoint: Option<Endpoint>,
         marketo: Environment,
     ) -> Result<Self, CommandFailure> {
+        let name = match &endpoint {
+            Some(_) if options.check => format!("{CHECKED}-{}", std::process::id()),
+            _ => STACK.to_owned(),
+        };
         if let Some(endpoint) = &endpoint {
             endpoint.reach().await?;
         }
         let folders = Folders::take()?;
         let functions = template::functions(&folders.root)?;
         let venv = Venv::ready(&folders).await?;
-        let programs = bootstraps::build(&folders, functions, profile).await?;
+        let programs = bootstraps::build(&folders.root, functions, &options.profile).await?;
         let template = stage::lay_out(&folders.root, &folders.stage(), &programs)?;
         let (emulator, endpoint) = match endpoint {
             Some(endpoint) => (None, endpoint),
@@ -59,7 +65,7 @@ impl Up {
         };
         eprintln!("deploying {} to {}", template::TEMPLATE, endpoint.url);
         let aws = Aws::new(&venv, &folders, endpoint)?;
-        let mut stack = Stack::new(STACK, template, stack::parameters(&marketo));
+        let mut stack = Stack::new(&name, template, stack::parameters(&marketo));
         stack.deploy(&aws).await?;
         stack.put_credentials(&aws, &marketo, folders.scratch("secret-")?.path()).await?;
         Ok(Self { marketo, emulator, aws, stack, folders })
@@ -70,14 +76,19 @@ impl Up {
         for (name, value) in &self.stack.outputs {
             output::line(format!("{name}={value}"));
         }
-        let url = &self.aws.endpoint.url;
-        eprintln!("the stack {STACK} is deployed to {url}; its schedules and queues now load everybody by themselves");
-        eprintln!("  export {}", self.aws.endpoint.variables().map(|(name, value)| format!("{name}={value}")).join(" "));
-        eprintln!("  aws dynamodb scan --table-name {} --select COUNT", self.stack.output("PeopleTable")?);
-        eprintln!("  aws logs tail /aws/lambda/{STACK}-incremental-pull --follow");
+        let (url, stack, program) = (&self.aws.endpoint.url, &self.stack.name, self.aws.program.display());
+        eprintln!("the stack {stack} is deployed to {url}; its schedules and queues now load everybody by themselves");
+        eprintln!(
+            "  export {}",
+            self.aws.endpoint.variables().map(|(name, value)| format!("{name}={value}")).join(" ")
+        );
+        eprintln!("  {program} dynamodb scan --table-name {} --select COUNT", self.stack.output("PeopleTable")?);
+        eprintln!("  {program} logs tail /aws/lambda/{stack}-incremental-pull --follow");
         if self.marketo.simulator.is_some() {
             let marketo = self.marketo.marketo.base_url.to_string();
-            eprintln!("  curl -d '{{\"changed\":100,\"deleted\":5}}' {marketo}/_sim/change   # then the pull follows within a minute");
+            eprintln!(
+                "  curl -d '{{\"changed\":100,\"deleted\":5}}' {marketo}/_sim/change   # then the pull follows within a minute"
+            );
         }
         Ok(())
     }
@@ -100,7 +111,7 @@ impl Up {
         logs.sort_unstable_by_key(std::fs::DirEntry::file_name);
         for log in logs {
             let name = log.file_name();
-            if name != "build.log" && name != "install.log" {
+            if name != "install.log" {
                 tails.push_str(&format!("---- {}\n{}\n", name.display(), external::tail(&log.path())));
             }
         }

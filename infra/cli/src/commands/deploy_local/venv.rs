@@ -53,7 +53,9 @@ impl Venv {
             install(&venv.python(), &[&pip[..], &["check"]].concat()),
         ] {
             external::run(command, "installing the pinned Python packages", &log).await.map_err(|failure| {
-                CommandFailure::Wrong(format!("{failure}\nthe first run needs the Python package index, later ones do not"))
+                CommandFailure::Wrong(format!(
+                    "{failure}\nthe first run needs the Python package index, later ones do not"
+                ))
             })?;
         }
         fs::write(venv.0.join(DONE), wanted)?;
@@ -102,7 +104,9 @@ mod tests {
 
     #[test]
     fn old_pythons_will_not_do() {
-        for (answer, will_do) in [("3 11\n", true), ("3 14", true), ("4 0", true), ("3 9", false), ("2 7", false), ("", false)] {
+        for (answer, will_do) in
+            [("3 11\n", true), ("3 14", true), ("4 0", true), ("3 9", false), ("2 7", false), ("", false)]
+        {
             assert_eq!(is_new_enough(answer), will_do, "{answer}");
         }
     }
