@@ -7,6 +7,7 @@
 pub mod compare;
 pub mod faults;
 pub mod simulation;
+pub mod template;
 pub mod world;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

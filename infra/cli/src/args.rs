@@ -82,6 +82,9 @@ pub enum Command {
         /// Folder of the virtual environments that `tests/peers/run` made; beside the built programs when left out.
         #[arg(long, value_name = "DIR")]
         venvs: Option<PathBuf>,
+        /// Folder of the packaged functions, `NAME/bootstrap` in it; what `infra/package --with-empty` made when left out.
+        #[arg(long, value_name = "DIR")]
+        packaged: Option<PathBuf>,
         /// Write the figures to this file.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
@@ -134,6 +137,8 @@ pub enum Measurement {
     Memory,
     /// Marketo calls and DynamoDB units.
     Calls,
+    /// Size, first answer and memory of the programs as they are deployed.
+    Packaged,
 }
 
 #[derive(Debug, Subcommand)]

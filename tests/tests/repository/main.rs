@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "a test fails where it expects")]
 
+mod template;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

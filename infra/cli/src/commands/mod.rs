@@ -27,8 +27,8 @@ pub async fn run(args: Args) -> Result<(), CommandFailure> {
         Command::Status { state, json } => status::run(&state, json.as_deref()).await,
         Command::Verify { state, json } => verify::run(&state, json.as_deref()).await,
         Command::Explain { person, state } => explain::run(&state, &person).await,
-        Command::Bench { people, quick, only, venvs, json } => {
-            bench::run(&bench::Options::new(people, quick, &only, venvs)?, json.as_deref()).await
+        Command::Bench { people, quick, only, venvs, packaged, json } => {
+            bench::run(&bench::Options::new(people, quick, &only, venvs, packaged)?, json.as_deref()).await
         }
         Command::DeployLocal { emulator, check, kill_functions, profile } => {
             deploy_local::run(deploy_local::Options { emulator, check, kill_functions, profile }).await

@@ -1,6 +1,7 @@
 //! The deployed functions as processes under an emulated Lambda. Their own programs are taken where they lie beside this one; else this
 //! program runs the same code in their place.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use crate::failure::CommandFailure;
 
 pub const COORDINATOR: &str = "initial-sync-coordinator";
 pub const WORKER: &str = "initial-sync-worker";
+pub const PULL: &str = "incremental-pull";
 
 /// A function instance. Ends with this value.
 pub struct Function {
@@ -33,11 +35,32 @@ impl Function {
     pub async fn start(name: &'static str, environment: &[(&str, String)]) -> Result<Self, CommandFailure> {
         let this = std::env::current_exe()?;
         let own = this.with_file_name(name);
-        let deployed = own.is_file();
-        let mut command = Command::new(if deployed { &own } else { &this });
-        if !deployed {
-            command.args(["bench-part", "function", name]);
+        if own.is_file() {
+            return Self::of_program(name, &own, environment).await;
         }
+        let mut command = Command::new(&this);
+        command.args(["bench-part", "function", name]);
+        Self::run(name, command, false, environment).await
+    }
+
+    /// Starts this program as a function, in the same way.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn of_program(
+        name: &'static str,
+        program: &Path,
+        environment: &[(&str, String)],
+    ) -> Result<Self, CommandFailure> {
+        Self::run(name, Command::new(program), true, environment).await
+    }
+
+    async fn run(
+        name: &'static str,
+        mut command: Command,
+        deployed: bool,
+        environment: &[(&str, String)],
+    ) -> Result<Self, CommandFailure> {
         let api = LambdaApi::start().await?;
         command
             .env_clear()

@@ -1,7 +1,7 @@
 //! Peak memory of coordinator and worker, each a process under an emulated Lambda, at growing numbers of people; and, as it happens,
 //! what of Lambda and SQS an initial sync uses.
 
-use domain::initial_sync;
+use domain::{initial_sync, settings};
 use serde_json::json;
 
 use super::Options;
@@ -12,7 +12,7 @@ use super::sqs::Sqs;
 use crate::embedded::{Embedded, LocalTables};
 use crate::failure::CommandFailure;
 
-const MEBIBYTE: f64 = 1024.0 * 1024.0;
+pub const MEBIBYTE: f64 = 1024.0 * 1024.0;
 const SIZES: [u64; 3] = [10_000, 100_000, 1_000_000];
 /// Most memory of either function, at any size.
 const MAX_MEBIBYTES: f64 = 64.0;
@@ -58,32 +58,18 @@ pub async fn measure(options: &Options) -> Result<Report, CommandFailure> {
 
 /// A whole initial sync by one instance of each function.
 async fn one_size(people: u64, last: bool, report: &mut Report) -> Result<Peaks, CommandFailure> {
-    let simulator = SimulatorProcess::start(people)?;
-    let tables = LocalTables::open(None).await?;
-    let sqs = Sqs::start().await?;
-    let environment = environment(&simulator, &tables, &sqs);
-    let embedded = Embedded::over(simulator.environment(NO_LIMITS)?, tables).await?;
-    initial_sync::request(&embedded.initial, false).await?;
+    let around = Around::start(people).await?;
+    let environment = around.environment();
+    initial_sync::request(&around.embedded.initial, false).await?;
     let mut coordinator = Function::start(COORDINATOR, &environment).await?;
     let mut worker = Function::start(WORKER, &environment).await?;
-    let scheduled = json!({ "source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}" });
-    for tick in 0.. {
-        coordinator.invoke(&scheduled).await?;
-        while sqs.deliver(async |event| worker.invoke(&event).await).await? {}
-        let state = initial_sync::peek(&embedded.initial).await?;
-        if state.completed.is_some() && state.run.is_none() {
-            break;
-        }
-        if tick > MAX_TICKS {
-            return Err(CommandFailure::Wrong(format!("no end of the initial sync of {people} people is in sight")));
-        }
-    }
+    around.run_to_the_end(&mut coordinator, &mut worker).await?;
     if last {
         let millions = people as f64 / 1_000_000.0;
         let busy = coordinator.busy + worker.busy;
         report.tell(INVOCATIONS, (coordinator.invocations + worker.invocations) as f64 / millions, "invocations");
         report.tell(GIBIBYTE_SECONDS, busy.as_secs_f64() * FUNCTION_GIBIBYTES / millions, "GiB-s");
-        report.tell(SQS_REQUESTS, sqs.requests() as f64 / millions, "requests");
+        report.tell(SQS_REQUESTS, around.sqs.requests() as f64 / millions, "requests");
         if !(coordinator.deployed && worker.deployed) {
             report.note("the functions' own programs are not beside this one; it ran the same code in their place");
         }
@@ -92,16 +78,71 @@ async fn one_size(people: u64, last: bool, report: &mut Report) -> Result<Peaks,
     Ok(Peaks { coordinator: mebibytes(coordinator.peak_memory()), worker: mebibytes(worker.peak_memory()) })
 }
 
-fn environment(simulator: &SimulatorProcess, tables: &LocalTables, sqs: &Sqs) -> Vec<(&'static str, String)> {
-    let [batches, reads] = sqs.urls();
-    let mut environment = vec![
-        ("AWS_ENDPOINT_URL", tables.endpoint.clone()),
-        ("AWS_ENDPOINT_URL_SQS", sqs.endpoint.clone()),
-        ("PEOPLE_TABLE", tables.names.people.clone()),
-        ("SYNC_STATE_TABLE", tables.names.sync_state.clone()),
-        ("PEOPLE_BATCHES_QUEUE_URL", batches),
-        ("PEOPLE_READS_QUEUE_URL", reads),
-    ];
-    environment.extend(simulator.variables());
-    environment
+/// Everything around the functions, each in a process or a place of its own.
+pub struct Around {
+    simulator: SimulatorProcess,
+    sqs: Sqs,
+    pub embedded: Embedded,
+    people: u64,
+}
+
+impl Around {
+    /// A Marketo without limits that has so many people, and empty tables and queues.
+    ///
+    /// # Errors
+    /// When something cannot be started.
+    pub async fn start(people: u64) -> Result<Self, CommandFailure> {
+        let simulator = SimulatorProcess::start(people)?;
+        let tables = LocalTables::open(None).await?;
+        let sqs = Sqs::start().await?;
+        let embedded = Embedded::over(simulator.environment(NO_LIMITS)?, tables).await?;
+        Ok(Self { simulator, sqs, embedded, people })
+    }
+
+    /// The environment of a function.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let [batches, reads] = self.sqs.urls();
+        let tables = &self.embedded.tables;
+        let mut environment = vec![
+            ("AWS_ENDPOINT_URL", tables.endpoint.clone()),
+            ("AWS_ENDPOINT_URL_SQS", self.sqs.endpoint.clone()),
+            ("PEOPLE_TABLE", tables.names.people.clone()),
+            ("SYNC_STATE_TABLE", tables.names.sync_state.clone()),
+            ("PEOPLE_BATCHES_QUEUE_URL", batches),
+            ("PEOPLE_READS_QUEUE_URL", reads),
+        ];
+        environment.extend(self.simulator.variables());
+        environment
+    }
+
+    /// Keeps an initial sync from beginning by itself.
+    ///
+    /// # Errors
+    /// When the setting cannot be stored.
+    pub async fn keep_from_starting(&self) -> Result<(), CommandFailure> {
+        let tables = &self.embedded.tables;
+        settings::set(&*tables.state, &tables.clock, "people.autoStart", "off", "bench").await?;
+        Ok(())
+    }
+
+    /// Ticks, and hands what is queued to the worker, until the initial sync is complete.
+    ///
+    /// # Errors
+    /// When a function fails, or no end is in sight.
+    pub async fn run_to_the_end(
+        &self,
+        coordinator: &mut Function,
+        worker: &mut Function,
+    ) -> Result<(), CommandFailure> {
+        let scheduled = json!({ "source": "aws.scheduler", "detail-type": "Scheduled Event", "detail": "{}" });
+        for _ in 0..MAX_TICKS {
+            coordinator.invoke(&scheduled).await?;
+            while self.sqs.deliver(async |event| worker.invoke(&event).await).await? {}
+            let state = initial_sync::peek(&self.embedded.initial).await?;
+            if state.completed.is_some() && state.run.is_none() {
+                return Ok(());
+            }
+        }
+        Err(CommandFailure::Wrong(format!("no end of the initial sync of {} people is in sight", self.people)))
+    }
 }

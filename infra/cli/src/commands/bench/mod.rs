@@ -13,6 +13,7 @@ mod lambda;
 mod machine;
 mod memory;
 mod meter;
+mod packaged;
 pub mod parts;
 mod peers;
 mod pipeline;
@@ -34,6 +35,7 @@ use crate::args::Measurement;
 use crate::failure::CommandFailure;
 use crate::output;
 use machine::Machine;
+use packaged::Packaged;
 use peers::Peers;
 use report::Report;
 use venvs::Venvs;
@@ -47,15 +49,23 @@ pub struct Options {
     quick: bool,
     only: BTreeSet<Measurement>,
     venvs: Venvs,
+    packaged: Packaged,
 }
 
 impl Options {
     /// All measurements where none is named.
-    pub fn new(people: u64, quick: bool, only: &[Measurement], venvs: Option<PathBuf>) -> Result<Self, CommandFailure> {
+    pub fn new(
+        people: u64,
+        quick: bool,
+        only: &[Measurement],
+        venvs: Option<PathBuf>,
+        packaged: Option<PathBuf>,
+    ) -> Result<Self, CommandFailure> {
         let all = Measurement::value_variants();
         let only = if only.is_empty() { all } else { only };
         let people = if quick { people.min(QUICK_PEOPLE) } else { people };
-        Ok(Self { people, quick, only: only.iter().copied().collect(), venvs: Venvs::find(venvs)? })
+        let (venvs, packaged) = (Venvs::find(venvs)?, Packaged::find(packaged)?);
+        Ok(Self { people, quick, only: only.iter().copied().collect(), venvs, packaged })
     }
 }
 
@@ -71,6 +81,7 @@ struct Figures {
     end_to_end: Option<Report>,
     calls: Option<Report>,
     memory: Option<Report>,
+    packaged: Option<Report>,
     peers: Option<Peers>,
     cost: Option<Report>,
     /// Targets that are not met.
@@ -92,12 +103,26 @@ pub async fn run(options: &Options, json: Option<&Path>) -> Result<(), CommandFa
     let end_to_end = if wanted(Measurement::EndToEnd) { Some(show(end_to_end::measure(options).await?)) } else { None };
     let calls = if wanted(Measurement::Calls) { Some(show(calls::measure(options).await?)) } else { None };
     let memory = if wanted(Measurement::Memory) { Some(show(memory::measure(options).await?)) } else { None };
+    let packaged = if wanted(Measurement::Packaged) { Some(show(packaged::measure(options).await?)) } else { None };
     let peers = if wanted(Measurement::Peers) { Some(peers::measure(options)?) } else { None };
     let cost = cost::model(calls.as_ref(), memory.as_ref()).map(show);
     let missed: Vec<String> =
-        [&pipeline, &end_to_end, &calls, &memory].into_iter().flatten().flat_map(Report::missed).collect();
+        [&pipeline, &end_to_end, &calls, &memory, &packaged].into_iter().flatten().flat_map(Report::missed).collect();
     let (people, quick, seconds) = (options.people, options.quick, began.elapsed().as_secs_f64());
-    let figures = Figures { machine, people, quick, seconds, pipeline, end_to_end, calls, memory, peers, cost, missed };
+    let figures = Figures {
+        machine,
+        people,
+        quick,
+        seconds,
+        pipeline,
+        end_to_end,
+        calls,
+        memory,
+        packaged,
+        peers,
+        cost,
+        missed,
+    };
     output::json(json, &figures)?;
     if figures.missed.is_empty() {
         output::line(format!("every target that was judged is met; {:.0} s", figures.seconds));

@@ -1,4 +1,4 @@
-"""One virtual environment per client, made once from fully pinned requirements. Knows nothing of Marketo."""
+"""Virtual environments for other people's programs, each made once from fully pinned requirements. Knows nothing of what they do."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ class CannotInstall(Exception):
 
 
 def _interpreter() -> str:
-    named = os.environ.get("PEERS_PYTHON")
+    named = os.environ.get("TESTS_PYTHON")
     for candidate in [named] if named else ["python3.11", "python3"]:
         path = shutil.which(candidate)
         if path is None:
@@ -25,18 +25,18 @@ def _interpreter() -> str:
         answer = subprocess.run([path, "-c", probe], capture_output=True, text=True)
         if answer.stdout.split() == [str(part) for part in VERSION]:
             return path
-    raise CannotInstall("Python 3.11 with venv is needed; PEERS_PYTHON may name it")
+    raise CannotInstall("Python 3.11 with venv is needed; TESTS_PYTHON may name it")
 
 
-def python_of(client: str, requirements: pathlib.Path, home: pathlib.Path) -> pathlib.Path:
-    """The interpreter of the client's environment, which is made if it is missing or made from other pins."""
-    pins = requirements / f"{client}.txt"
+def python_of(program: str, requirements: pathlib.Path, home: pathlib.Path) -> pathlib.Path:
+    """The interpreter of a program's environment, which is made if it is missing or made from other pins."""
+    pins = requirements / f"{program}.txt"
     stamp = hashlib.sha256(pins.read_bytes()).hexdigest()
-    venv = home / client
+    venv = home / program
     python, done = venv / "bin" / "python", venv / "pins.sha256"
     if done.is_file() and done.read_text() == stamp and python.exists():
         return python
-    print(f"installing {client}", file=sys.stderr, flush=True)
+    print(f"installing {program}", file=sys.stderr, flush=True)
     shutil.rmtree(venv, ignore_errors=True)
     venv.parent.mkdir(parents=True, exist_ok=True)
     for command in (
@@ -48,7 +48,7 @@ def python_of(client: str, requirements: pathlib.Path, home: pathlib.Path) -> pa
         if made.returncode != 0:
             said = (made.stderr.strip() or made.stdout.strip())[-2000:]
             raise CannotInstall(
-                f"{client} could not be installed, so nothing is proven about it. The first run needs the "
+                f"{program} could not be installed, so nothing is proven about it. The first run needs the "
                 f"network, later ones do not.\n{' '.join(command)}\n{said}"
             )
     done.write_text(stamp)
