@@ -89,6 +89,21 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// Build the functions and deploy template.yaml to an emulated AWS: to AWS_ENDPOINT_URL, or to an emulator that is started.
+    DeployLocal {
+        /// Install this emulator below the target folder, start it, and end it again.
+        #[arg(long)]
+        emulator: Option<Emulator>,
+        /// Prove that what was deployed works by itself, then end it all.
+        #[arg(long)]
+        check: bool,
+        /// Kill function processes meanwhile, at moments that this seed gives; takes up to an hour and a half.
+        #[arg(long, value_name = "SEED", requires_all = ["check", "emulator"])]
+        kill_functions: Option<u64>,
+        /// Cargo profile that the functions are built with.
+        #[arg(long, value_name = "PROFILE", default_value = "dev")]
+        profile: String,
+    },
     /// A process that `bench` starts for itself.
     #[command(hide = true)]
     BenchPart {
@@ -100,6 +115,13 @@ pub enum Command {
         #[command(subcommand)]
         action: SettingsAction,
     },
+}
+
+/// An emulated AWS that `deploy-local` can start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Emulator {
+    /// A Python program that runs functions as processes of this machine.
+    Ministack,
 }
 
 /// What `bench` can measure.

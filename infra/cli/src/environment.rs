@@ -27,12 +27,17 @@ pub struct Environment {
 impl Environment {
     /// Reads the process's environment, and starts the simulator where it names no Marketo.
     pub async fn from_process() -> Result<Self, CommandFailure> {
+        Self::from_process_or(SimulatorConfig::default()).await
+    }
+
+    /// The same with a simulator of this kind.
+    pub async fn from_process_or(config: SimulatorConfig) -> Result<Self, CommandFailure> {
         let lookup: Lookup<'_> = &|name| std::env::var(name).ok();
         if EnvReader::new(lookup).optional("MARKETO_BASE_URL").is_some() {
             return Self::of_marketo(lookup);
         }
         eprintln!("MARKETO_BASE_URL is not set: using the built-in Marketo simulator");
-        Self::with_simulator(SimulatorConfig::default()).await
+        Self::with_simulator(config).await
     }
 
     /// Starts the simulator.

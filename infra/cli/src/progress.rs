@@ -27,18 +27,49 @@ impl ProgressLine {
 
     /// Shows the state of the run under way.
     pub async fn show(&mut self, ports: &PeoplePorts) -> Result<(), Failure> {
-        let due = self.bar.is_some() || self.printed.is_none_or(|at| at.elapsed() >= PLAIN_EVERY);
-        if !due {
+        if !self.is_due() {
             return Ok(());
         }
         let Some(run) = initial_sync::peek(ports).await?.run else { return Ok(()) };
         let progress = status::progress(&*ports.state, ports.marketo.now(), &run).await?;
+        self.show_progress(&progress);
+        Ok(())
+    }
+
+    /// Shows how far a run is.
+    pub fn show_progress(&mut self, progress: &Progress) {
+        if !self.is_due() {
+            return;
+        }
         match &self.bar {
-            Some(bar) => show_bar(bar, &progress),
-            None => eprintln!("initial sync: {}", words(&progress)),
+            Some(bar) => show_bar(bar, progress),
+            None => eprintln!("initial sync: {}", words(progress)),
         }
         self.printed = Some(Instant::now());
-        Ok(())
+    }
+
+    /// Shows what is waited for.
+    pub fn tell(&mut self, text: &str) {
+        if !self.is_due() {
+            return;
+        }
+        match &self.bar {
+            Some(bar) => {
+                if bar.length().is_none()
+                    && let Ok(style) = ProgressStyle::with_template("{spinner} {msg}")
+                {
+                    bar.set_style(style);
+                }
+                bar.set_message(text.to_owned());
+                bar.tick();
+            }
+            None => eprintln!("{text}"),
+        }
+        self.printed = Some(Instant::now());
+    }
+
+    fn is_due(&self) -> bool {
+        self.bar.is_some() || self.printed.is_none_or(|at| at.elapsed() >= PLAIN_EVERY)
     }
 
     /// Ends the display.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod deploy_local;
 mod explain;
 mod settings;
 mod status;
@@ -28,6 +29,9 @@ pub async fn run(args: Args) -> Result<(), CommandFailure> {
         Command::Explain { person, state } => explain::run(&state, &person).await,
         Command::Bench { people, quick, only, venvs, packaged, json } => {
             bench::run(&bench::Options::new(people, quick, &only, venvs, packaged)?, json.as_deref()).await
+        }
+        Command::DeployLocal { emulator, check, kill_functions, profile } => {
+            deploy_local::run(deploy_local::Options { emulator, check, kill_functions, profile }).await
         }
         Command::BenchPart { part } => bench::parts::run(part).await,
         Command::Settings { action: SettingsAction::Get { key, state } } => settings::get(&state, key.as_deref()).await,

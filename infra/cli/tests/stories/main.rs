@@ -11,6 +11,7 @@ mod bad_settings;
 mod broken_exports;
 mod changing;
 mod daily_limits;
+mod deploying;
 mod filling;
 mod killing;
 mod measuring;
