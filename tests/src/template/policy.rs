@@ -37,10 +37,10 @@ pub fn permissions(template: &Template, function: Resource<'_>) -> Result<BTreeS
 /// The statements of a role's own policies, those under a condition included.
 pub fn statements<'a>(role: Resource<'a>) -> impl Iterator<Item = &'a Value> {
     let policies = each(&role.properties()["Policies"]).into_iter();
-    policies.flat_map(|policy| each(&policy["PolicyDocument"]["Statement"])).flat_map(|statement| {
-        match &statement["Fn::If"] {
+    policies.flat_map(|policy| each(&policy["PolicyDocument"]["Statement"])).flat_map(
+        |statement| match &statement["Fn::If"] {
             Value::Array(parts) => parts.iter().skip(1).filter(|part| part.get("Effect").is_some()).collect(),
             _ => vec![statement],
-        }
-    })
+        },
+    )
 }

@@ -14,12 +14,11 @@ use store::MemoryQueue;
 
 use crate::support::functions::{FUNCTIONS, Function};
 use crate::support::sqs::{scheduled_event, sqs_event};
-use crate::support::stage::{BATCH_SIZE, CANARY_EMAIL, Stage, assert_no_canary, begin_run, metrics_of, queued};
+use crate::support::stage::{BATCH_SIZE, CANARY_EMAIL, Stage, TICK, assert_no_canary, begin_run, metrics_of, queued};
 use system_tests::compare::assert_in_step;
 
-/// Ticks of one minute on AWS, of half a second here.
+/// Ticks after which a run must have ended.
 const MOST_TICKS: usize = 80;
-const TICK: Duration = Duration::from_millis(500);
 
 fn completed_people(rows: &[PersonRow]) -> usize {
     rows.iter().filter(|row| row.status == Status::Active).count()

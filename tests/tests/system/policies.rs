@@ -13,11 +13,10 @@ use system_tests::template::policy::{self, Permission};
 use crate::support::functions::{FUNCTIONS, Function};
 use crate::support::recorder::{Behind, Recorder};
 use crate::support::sqs::{scheduled_event, sqs_event};
-use crate::support::stage::{BATCH_SIZE, Stage};
+use crate::support::stage::{BATCH_SIZE, Stage, TICK};
 
 /// What Lambda itself does in the name of a function: writing its logs and traces, and polling its queues.
-const BY_LAMBDA: [&str; 5] =
-    ["logs:", "xray:", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
+const BY_LAMBDA: [&str; 5] = ["logs:", "xray:", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
 /// Name of the secret in the template.
 const SECRET: &str = "MarketoSecret";
 /// Ticks after which a run must have ended.
@@ -37,7 +36,8 @@ struct Collection {
 
 impl Collection {
     async fn over(stage: Stage) -> Self {
-        let secret = json!({ "clientId": stage.outside.config.client_id, "clientSecret": stage.outside.config.client_secret });
+        let secret =
+            json!({ "clientId": stage.outside.config.client_id, "clientSecret": stage.outside.config.client_secret });
         let mut watched = BTreeMap::new();
         for name in FUNCTIONS {
             let recorder = Recorder::start(Behind {
@@ -48,6 +48,7 @@ impl Collection {
             .await;
             let environment = [
                 ("AWS_ENDPOINT_URL", recorder.endpoint.clone()),
+                ("AWS_ENDPOINT_URL_SQS", recorder.endpoint.clone()),
                 ("MARKETO_SECRET_ARN", SECRET.to_owned()),
             ];
             let function = stage.start_with(name, &environment).await;
@@ -86,7 +87,7 @@ impl Collection {
             if state.run.is_none() && state.completed.is_some() {
                 return;
             }
-            tokio::time::sleep(crate::support::stage::TICK).await;
+            tokio::time::sleep(TICK).await;
         }
         panic!("no end: {}", self.watched["initial-sync-coordinator"].function.output());
     }
@@ -137,7 +138,14 @@ async fn each_function_may_do_what_it_does_and_no_more() {
     collection.run_to_the_end().await;
     let world = collection.stage.outside.marketo.world();
     world.settle();
-    world.change(&ChangeSet { changed: 30, created: 10, deleted: 10, merged: 5, owners_lost: 5, ..ChangeSet::default() });
+    world.change(&ChangeSet {
+        changed: 30,
+        created: 10,
+        deleted: 10,
+        merged: 5,
+        owners_lost: 5,
+        ..ChangeSet::default()
+    });
     collection.tick("incremental-pull").await;
     collection.fail_a_message().await;
     world.settle();

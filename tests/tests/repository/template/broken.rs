@@ -15,8 +15,16 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("environment-as-read", "PEOPLE_READS_QUEUE_URL", "PEOPLE_READS_QUEUE"),
     ("logs-kept-for-a-time", "      RetentionInDays: !Ref LogRetentionDays\n", ""),
     ("logs-kept-for-a-time", "      LoggingConfig: { LogGroup: !Ref IncrementalPullLogs }\n", ""),
-    ("schedules-do-not-pile-up", "RetryPolicy: { MaximumRetryAttempts: 0,", "RetryPolicy: { MaximumRetryAttempts: 185,"),
-    ("schedules-do-not-pile-up", "      MaximumRetryAttempts: 0\n      MaximumEventAgeInSeconds: 60\n", "      MaximumRetryAttempts: 0\n"),
+    (
+        "schedules-do-not-pile-up",
+        "RetryPolicy: { MaximumRetryAttempts: 0,",
+        "RetryPolicy: { MaximumRetryAttempts: 185,",
+    ),
+    (
+        "schedules-do-not-pile-up",
+        "      MaximumRetryAttempts: 0\n      MaximumEventAgeInSeconds: 60\n",
+        "      MaximumRetryAttempts: 0\n",
+    ),
     ("partial-batches", "            FunctionResponseTypes: [ReportBatchItemFailures]\n", ""),
     ("partial-batches", "            ScalingConfig: { MaximumConcurrency: 2 }\n", ""),
     ("dead-letters", "        deadLetterTargetArn: !GetAtt PeopleReadsDeadLetters.Arn\n", ""),
@@ -36,12 +44,20 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("role-for-each-function", "      Role: !GetAtt IncrementalPullRole.Arn\n", ""),
     ("wildcards-have-reasons", "                Resource: !Ref MarketoSecret", "                Resource: \"*\""),
     ("wildcards-have-reasons", "Action: sqs:SendMessage", "Action: sqs:*"),
-    ("wildcards-have-reasons", "                  # X-Ray knows no resources; AWS allows these actions on all or on none.\n", ""),
+    (
+        "wildcards-have-reasons",
+        "                  # X-Ray knows no resources; AWS allows these actions on all or on none.\n",
+        "",
+    ),
     ("alarms-of-functions", "MetricName: Throttles", "MetricName: Invocations"),
     ("alarms-of-functions", "MetricName: AsyncEventsDropped", "MetricName: Invocations"),
     ("alarms-of-functions", "Threshold: 54000", "Threshold: 60000"),
     ("alarms-of-queues", "MetricName: ApproximateAgeOfOldestMessage", "MetricName: NumberOfMessagesSent"),
-    ("alarms-of-queues", "Value: !GetAtt PeopleReadsDeadLetters.QueueName", "Value: !GetAtt PeopleReadsQueue.QueueName"),
+    (
+        "alarms-of-queues",
+        "Value: !GetAtt PeopleReadsDeadLetters.QueueName",
+        "Value: !GetAtt PeopleReadsQueue.QueueName",
+    ),
     ("alarms-reach-somebody", "      AlarmActions: [!Ref AlarmTopic]\n", ""),
     ("metrics-exist", "MetricName: PullCursorLagSeconds", "MetricName: PullLag"),
     ("metrics-exist", "\"PeopleStale\"", "\"PeopleStaler\""),
@@ -51,7 +67,10 @@ const BROKEN: &[(&str, &str, &str)] = &[
 fn each_rule_finds_what_breaks_it() {
     let (template, code) = (Template::of_repository().expect("there is a template"), code());
     for (rule, from, to) in BROKEN {
-        assert!(template.text.contains(from), "the template does not hold {from:?} any more: change what breaks {rule}");
+        assert!(
+            template.text.contains(from),
+            "the template does not hold {from:?} any more: change what breaks {rule}"
+        );
         let broken = Template::of_text(template.text.replacen(from, to, 1)).expect("still YAML");
         let found = findings(&broken, &code);
         assert!(found.contains_key(rule), "{from:?} became {to:?}, and {rule} found nothing; others: {found:?}");

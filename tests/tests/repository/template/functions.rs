@@ -60,7 +60,8 @@ pub fn logs_have_a_retention(template: &Template, _: &Code) -> Vec<String> {
 pub fn schedules_do_not_pile_up(template: &Template, _: &Code) -> Vec<String> {
     let mut found = Vec::new();
     let no_pile = |retry: &Value| {
-        retry["MaximumRetryAttempts"] == 0 && retry["MaximumEventAgeInSeconds"].as_i64().is_some_and(|age| age <= OLDEST_TICK)
+        retry["MaximumRetryAttempts"] == 0
+            && retry["MaximumEventAgeInSeconds"].as_i64().is_some_and(|age| age <= OLDEST_TICK)
     };
     for function in template.of_kind("AWS::Serverless::Function") {
         let own = &function.properties()["EventInvokeConfig"];

@@ -16,7 +16,8 @@ pub fn differences(template: &Template) -> Vec<String> {
     let made = runtime.block_on(made_by_store());
     let in_template: BTreeSet<String> =
         template.of_kind("AWS::DynamoDB::Table").map(|table| shape_of_resource(table.properties())).collect();
-    let missing = made.difference(&in_template).map(|shape| format!("the code's table is not in the template: {shape}"));
+    let missing =
+        made.difference(&in_template).map(|shape| format!("the code's table is not in the template: {shape}"));
     let other = in_template.difference(&made).map(|shape| format!("the template's table is not the code's: {shape}"));
     missing.chain(other).collect()
 }
@@ -51,10 +52,13 @@ fn shape_of_table(table: &TableDescription) -> String {
         defined.map(|a| a.attribute_type().as_str().to_owned()).unwrap_or_default()
     };
     let keys = |schema: &[KeySchemaElement]| {
-        let key = |k: &KeySchemaElement| format!("{} {} {}", k.attribute_name(), type_of(k.attribute_name()), k.key_type().as_str());
+        let key = |k: &KeySchemaElement| {
+            format!("{} {} {}", k.attribute_name(), type_of(k.attribute_name()), k.key_type().as_str())
+        };
         schema.iter().map(key).collect::<Vec<_>>().join("+")
     };
-    let index = |name: &str, schema: &[KeySchemaElement], projection: &str| format!("{name}({} {projection})", keys(schema));
+    let index =
+        |name: &str, schema: &[KeySchemaElement], projection: &str| format!("{name}({} {projection})", keys(schema));
     let indexes: BTreeSet<String> = table
         .global_secondary_indexes()
         .iter()
@@ -73,7 +77,9 @@ fn shape_of_resource(properties: &Value) -> String {
         defined.map(|a| text(&a["AttributeType"])).unwrap_or_default()
     };
     let keys = |schema: &Value| {
-        let key = |k: &Value| format!("{} {} {}", text(&k["AttributeName"]), type_of(&k["AttributeName"]), text(&k["KeyType"]));
+        let key = |k: &Value| {
+            format!("{} {} {}", text(&k["AttributeName"]), type_of(&k["AttributeName"]), text(&k["KeyType"]))
+        };
         each(schema).into_iter().map(key).collect::<Vec<_>>().join("+")
     };
     let index = |i: &Value| {

@@ -22,6 +22,8 @@ pub const CANARY_EMAIL: &str = "canary.person@canary.example";
 pub const STACK: &str = "actions-sync-test";
 /// Messages of one event, as the event source mapping is set up.
 pub const BATCH_SIZE: usize = 10;
+/// Ticks of one minute on AWS, of half a second here.
+pub const TICK: Duration = Duration::from_millis(500);
 
 /// Everything around the functions.
 pub struct Stage {
@@ -32,11 +34,16 @@ pub struct Stage {
 
 impl Stage {
     pub async fn set(people: u64) -> Self {
+        Self::set_with(people, ExportConfig { seconds: 1.0, ..ExportConfig::default() }).await
+    }
+
+    /// The same with a Marketo that exports in another way, or not.
+    pub async fn set_with(people: u64, export: ExportConfig) -> Self {
         let config = Config {
             people,
             client_secret: CANARY_SECRET.to_owned(),
             canary_email: Some(CANARY_EMAIL.to_owned()),
-            export: ExportConfig { seconds: 1.0, ..ExportConfig::default() },
+            export,
             ..Config::default()
         };
         let sqs = SqsServer::start().await;

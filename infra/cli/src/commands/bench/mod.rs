@@ -109,20 +109,8 @@ pub async fn run(options: &Options, json: Option<&Path>) -> Result<(), CommandFa
     let missed: Vec<String> =
         [&pipeline, &end_to_end, &calls, &memory, &packaged].into_iter().flatten().flat_map(Report::missed).collect();
     let (people, quick, seconds) = (options.people, options.quick, began.elapsed().as_secs_f64());
-    let figures = Figures {
-        machine,
-        people,
-        quick,
-        seconds,
-        pipeline,
-        end_to_end,
-        calls,
-        memory,
-        packaged,
-        peers,
-        cost,
-        missed,
-    };
+    let figures =
+        Figures { machine, people, quick, seconds, pipeline, end_to_end, calls, memory, packaged, peers, cost, missed };
     output::json(json, &figures)?;
     if figures.missed.is_empty() {
         output::line(format!("every target that was judged is met; {:.0} s", figures.seconds));

@@ -61,7 +61,9 @@ pub async fn measure(options: &Options) -> Result<Report, CommandFailure> {
     let names = [COORDINATOR, WORKER, PULL];
     let programs: Vec<PathBuf> = names.iter().filter_map(|name| options.packaged.program(name)).collect();
     let (Some(empty), [coordinator, worker, pull]) = (options.packaged.program(EMPTY), &programs[..]) else {
-        report.note("the packaged functions are not there, so they are not measured; `infra/package --with-empty` makes them");
+        report.note(
+            "the packaged functions are not there, so they are not measured; `infra/package --with-empty` makes them",
+        );
         return Ok(report);
     };
     for (name, program) in names.iter().zip(&programs) {

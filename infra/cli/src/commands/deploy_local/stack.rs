@@ -93,9 +93,10 @@ impl Stack {
         marketo: &Environment,
         scratch: &Path,
     ) -> Result<(), CommandFailure> {
-        let (id, secret) = (&marketo.marketo.client_id, marketo.marketo.client_secret.expose_secret());
+        let unreadable = |failure: domain::Failure| CommandFailure::Wrong(failure.to_string());
+        let (id, secret) = marketo.marketo.credentials.get().await.map_err(unreadable)?;
         let mut file = tempfile::NamedTempFile::new_in(scratch)?;
-        write!(file, "{}", json!({ "clientId": id, "clientSecret": secret }))?;
+        write!(file, "{}", json!({ "clientId": id, "clientSecret": secret.expose_secret() }))?;
         file.flush()?;
         let put = aws::put_secret(self.output("MarketoSecretArn")?, file.path());
         aws.run(&put, "putting Marketo's credentials").await.map(drop)
