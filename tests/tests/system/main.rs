@@ -8,7 +8,6 @@ mod budget;
 mod faults;
 mod late_batches;
 mod leases;
-mod policies;
 mod pull;
 mod redelivery;
 mod simulation;

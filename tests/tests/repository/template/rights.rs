@@ -1,4 +1,4 @@
-//! Rules of what functions may do. What they do indeed is compared with it by `tests/system/policies`.
+//! Rules of what functions may do.
 
 use std::collections::BTreeMap;
 

@@ -4,7 +4,6 @@ pub mod embedded;
 pub mod functions;
 pub mod lambda;
 pub mod memory;
-pub mod recorder;
 pub mod sqs;
 pub mod stage;
 pub mod unsure;
