@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::budget::{ALLOWANCE_EVERY, CallLimits, Purpose, SharedBudget, next_central_midnight, parked_until};
+use domain::budget::{
+    ALLOWANCE_EVERY, CallLimits, Purpose, SharedBudget, left_today, next_central_midnight, parked_until,
+};
 use domain::ports::{CallBudget, Chance, Clock};
 use domain::{Failure, FailureKind, Timestamp};
 
@@ -23,6 +25,12 @@ struct Deployment {
 impl Deployment {
     fn at(start: &str) -> Self {
         Self { state: UnsureState::shared(), clock: TestClock::alone(start) }
+    }
+
+    /// What is left of so many calls a day.
+    async fn left(&self, daily_calls: u64) -> u64 {
+        let limits = CallLimits { per_day: daily_calls, ..CallLimits::default() };
+        left_today(&*self.state, limits, self.clock.now()).await.unwrap()
     }
 
     fn budget(&self, purpose: Purpose, daily_calls: u64, seed: u64) -> SharedBudget {
@@ -134,10 +142,12 @@ async fn a_used_up_day_ends_at_midnight_in_central_time() {
         let deployment = Deployment::at(start);
         let midnight: Timestamp = midnight.parse().unwrap();
         assert_eq!(next_central_midnight(deployment.clock.now()), midnight);
+        assert_eq!(deployment.left(50).await, 50, "nobody has called yet");
         let initial = deployment.budget(Purpose::InitialSync, 50, 1);
         let changes = deployment.budget(Purpose::Changes, 50, 2);
         let (of_initial, failure) = take_all(&initial).await;
         assert_eq!((of_initial, failure.kind, failure.until), (40, FailureKind::DailyCalls, Some(midnight)));
+        assert_eq!(deployment.left(50).await, 10);
         let (of_changes, failure) = take_all(&changes).await;
         assert!((5..=10).contains(&of_changes), "{start}: {of_changes} are left for changes");
         assert_eq!((failure.kind, failure.until), (FailureKind::DailyCalls, Some(midnight)));
@@ -145,6 +155,7 @@ async fn a_used_up_day_ends_at_midnight_in_central_time() {
         let now = deployment.clock.now();
         assert!(now < midnight, "nobody waited for the next day");
         deployment.clock.advance(Duration::try_from(midnight.duration_since(now)).unwrap());
+        assert_eq!(deployment.left(50).await, 50, "a new day");
         initial.take().await.unwrap();
     }
 }
