@@ -74,6 +74,22 @@ impl Emulator {
         self.child.id()
     }
 
+    /// Waits until it ends by itself, and says what it said at last.
+    pub async fn died(&mut self) -> CommandFailure {
+        loop {
+            match self.child.try_wait() {
+                Ok(None) => tokio::time::sleep(LOOK).await,
+                Ok(Some(status)) => {
+                    return CommandFailure::Wrong(format!(
+                        "the emulator ended ({status}):\n{}",
+                        external::tail(&self.log)
+                    ));
+                }
+                Err(e) => return e.into(),
+            }
+        }
+    }
+
     /// Ends it and all that it started, and makes sure of that.
     ///
     /// # Errors

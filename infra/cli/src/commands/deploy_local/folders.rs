@@ -14,7 +14,7 @@ pub struct Folders {
 }
 
 impl Folders {
-    /// Takes the folder beside the built programs for this run; the logs of the run before go.
+    /// Takes the folder beside the built programs for this run; what the run before has left goes, be it that it was killed.
     ///
     /// # Errors
     /// When another run has it, or it cannot be written.
@@ -45,7 +45,7 @@ impl Folders {
             Err(TryLockError::Error(e)) => return Err(cannot(e)),
         }
         let folders = Self { root, home, _lock: lock };
-        for fresh in [folders.logs(), folders.stage()] {
+        for fresh in [folders.logs(), folders.stage(), folders.scratches()] {
             if fresh.exists() {
                 fs::remove_dir_all(&fresh).map_err(cannot)?;
             }
@@ -79,12 +79,16 @@ impl Folders {
         self.root.join("infra/localstack").join(name)
     }
 
+    fn scratches(&self) -> PathBuf {
+        self.home.join("scratch")
+    }
+
     /// A folder that ends with its value, for what nobody needs afterwards.
     ///
     /// # Errors
     /// When it cannot be made.
     pub fn scratch(&self, name: &str) -> std::io::Result<tempfile::TempDir> {
-        tempfile::Builder::new().prefix(name).tempdir_in(&self.home)
+        tempfile::Builder::new().prefix(name).tempdir_in(self.scratches())
     }
 }
 
@@ -93,13 +97,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_run_at_a_time_and_old_logs_go() {
+    fn one_run_at_a_time_and_what_is_old_goes() {
         let folder = tempfile::tempdir().unwrap();
         let at = || Folders::at(folder.path().to_owned(), folder.path().join("deploy-local"));
         let first = at().unwrap();
         fs::write(first.log("emulator"), "old").unwrap();
+        let left = first.scratch("secret-").unwrap().keep();
         assert!(at().err().unwrap().to_string().contains("another deploy-local"));
         drop(first);
-        assert!(!at().unwrap().log("emulator").exists());
+        let second = at().unwrap();
+        assert!(!second.log("emulator").exists() && !left.exists());
     }
 }

@@ -79,12 +79,18 @@ pub async fn run(options: Options) -> Result<(), CommandFailure> {
 }
 
 /// Stays for as long as something here is needed by what was deployed.
-async fn stay(up: Up, mut interrupts: Interrupts) -> Result<(), CommandFailure> {
+async fn stay(mut up: Up, mut interrupts: Interrupts) -> Result<(), CommandFailure> {
+    let mut outcome = Ok(());
     if up.is_needed() {
         eprintln!("Ctrl-C ends it all");
-        interrupts.next().await;
+        outcome = tokio::select! {
+            _ = interrupts.next() => Ok(()),
+            why = up.died() => Err(why),
+        };
     }
-    up.end(false).await.map(|how| eprintln!("{how}"))
+    let how = up.end(false).await?;
+    eprintln!("{how}");
+    outcome
 }
 
 fn interrupted(signal: &str) -> CommandFailure {

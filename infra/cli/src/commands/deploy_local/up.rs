@@ -98,6 +98,14 @@ impl Up {
         self.emulator.is_some() || self.marketo.simulator.is_some()
     }
 
+    /// Waits until the emulator ends by itself, which it should not.
+    pub async fn died(&mut self) -> CommandFailure {
+        match &mut self.emulator {
+            Some(emulator) => emulator.died().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Keeps the functions' logs, as far as the emulator still gives them, and gives the end of each log.
     pub async fn keep_logs_and_tail(&self) -> String {
         let log = |name: &str| self.folders.log(name);
