@@ -49,8 +49,11 @@ class Simulator:
     def __init__(self, program: pathlib.Path, log: pathlib.Path):
         self.program, self.log = program, log
 
+    def _options(self) -> list:
+        return ["--people", str(PEOPLE), "--days", str(DAYS), "--seed", str(SEED)]
+
     def __enter__(self):
-        command = [str(self.program), "--port", "0", "--people", str(PEOPLE), "--days", str(DAYS), "--seed", str(SEED)]
+        command = [str(self.program), "--port", "0", *self._options()]
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                                             text=True)

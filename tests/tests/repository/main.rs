@@ -45,7 +45,7 @@ fn workspace() -> Vec<Package> {
 fn allowed(package: &str, path: &Path) -> Option<&'static [&'static str]> {
     const FUNCTION: &[&str] = &["runtime", "domain"];
     match package {
-        "domain" | "simulator-marketo" => Some(&[]),
+        "domain" | "simulator-marketo" | "simulator-salesforce" => Some(&[]),
         "marketo" | "store" => Some(&["domain"]),
         "runtime" => Some(&["domain", "marketo", "store"]),
         "actions-sync" => Some(&["domain", "marketo", "runtime", "simulator-marketo", "store"]),
