@@ -1,6 +1,7 @@
 //! The deployed programs themselves, started as Lambda starts them and fed with the events that AWS sends.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use domain::Timestamp;
@@ -196,6 +197,18 @@ const OPTIONAL: [&str; 3] = ["LOG_LEVEL", "MARKETO_CALLS_PER_20_SECONDS", "MARKE
 fn required(function: &str) -> Vec<String> {
     let names = runtime::config::names_of(function).unwrap();
     names.into_iter().filter(|name| !OPTIONAL.contains(&name.as_str())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_event_files_are_understood() {
+    let stage = Stage::set(10).await;
+    for name in FUNCTIONS {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("events/{name}.json"));
+        let event: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let done = if event.get("Records").is_some() { json!({ "batchItemFailures": [] }) } else { Value::Null };
+        let function = stage.start(name).await;
+        assert_eq!(function.invoke(&event).await, Ok(done), "{name}: {}", function.output());
+    }
 }
 
 /// Starts a function with some of the required settings, and checks that it ends at once and names exactly the others.

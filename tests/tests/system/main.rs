@@ -8,6 +8,7 @@ mod budget;
 mod faults;
 mod late_batches;
 mod leases;
+mod policies;
 mod pull;
 mod redelivery;
 mod simulation;

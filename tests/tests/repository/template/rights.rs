@@ -1,4 +1,4 @@
-//! Rules of what functions may do.
+//! Rules of what functions may do. `tests/system/policies` compares it with what they do.
 
 use std::collections::BTreeMap;
 

@@ -4,6 +4,7 @@ pub mod embedded;
 pub mod functions;
 pub mod lambda;
 pub mod memory;
+pub mod recorder;
 pub mod sqs;
 pub mod stage;
 pub mod unsure;
