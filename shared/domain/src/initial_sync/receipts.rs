@@ -6,7 +6,8 @@ use super::run::{Batches, Part, PartState, Receipts, Run};
 use crate::ports::{PeoplePorts, SyncState};
 use crate::{Failure, budget};
 
-/// Without any receipt for so long, batches must have been lost: longer than the queue takes to give a message up.
+/// Without any receipt for so long, batches must have been lost: about as long as the queue takes to give a message up. One that is cut
+/// again while it is still there is stored twice, which changes nothing.
 const QUIET: SignedDuration = SignedDuration::from_mins(30);
 
 /// Receipts of a part that have come in, by kind.

@@ -28,7 +28,7 @@ const BROKEN: &[(&str, &str, &str)] = &[
     ("partial-batches", "            FunctionResponseTypes: [ReportBatchItemFailures]\n", ""),
     ("partial-batches", "            ScalingConfig: { MaximumConcurrency: 2 }\n", ""),
     ("dead-letters", "        deadLetterTargetArn: !GetAtt PeopleReadsDeadLetters.Arn\n", ""),
-    ("dead-letters", "maxReceiveCount: 10", "maxReceiveCount: 4"),
+    ("dead-letters", "maxReceiveCount: 8", "maxReceiveCount: 4"),
     ("dead-letters", "MessageRetentionPeriod: 1209600", "MessageRetentionPeriod: 604800"),
     ("visibility", "VisibilityTimeout: 360", "VisibilityTimeout: 359"),
     ("visibility", "      Timeout: 60\n", "      Timeout: 61\n"),
