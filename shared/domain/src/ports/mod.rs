@@ -3,11 +3,13 @@
 //! Adapters live in `marketo` (one vendor), `store` (DynamoDB, SQS and memory) and `runtime` (clock, chance, spool).
 
 mod marketo;
+mod marketo_activities;
 mod store;
 mod values;
 mod world;
 
 pub use marketo::*;
+pub use marketo_activities::*;
 pub use store::*;
 pub use values::Values;
 pub use world::*;
