@@ -122,6 +122,12 @@ pub async fn break_lease(store: &dyn SyncState, key: &str) -> Result<(), Failure
 }
 
 impl<T: Serialize> Lease<'_, T> {
+    /// Until when nobody else can hold the lease, were it prolonged now.
+    #[must_use]
+    pub fn held_until(&self) -> Timestamp {
+        self.life.from(self.clock.now())
+    }
+
     /// Saves the state and prolongs the lease.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Knows no network, no clock, no environment and no AWS: all of that comes through [`ports`]. Everything here can be run under a
 //! simulated clock and a seed, and replays exactly.
 
+pub mod activities;
 pub mod budget;
 pub mod explain;
 pub mod failure;

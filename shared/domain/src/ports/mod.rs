@@ -2,14 +2,18 @@
 //!
 //! Adapters live in `marketo` (one vendor), `store` (DynamoDB, SQS and memory) and `runtime` (clock, chance, spool).
 
+mod ledger;
 mod marketo;
 mod marketo_activities;
+mod salesforce_tasks;
 mod store;
 mod values;
 mod world;
 
+pub use ledger::*;
 pub use marketo::*;
 pub use marketo_activities::*;
+pub use salesforce_tasks::*;
 pub use store::*;
 pub use values::Values;
 pub use world::*;
@@ -42,4 +46,23 @@ pub struct PeopleQueues {
     pub batches: Arc<dyn Queue>,
     /// Queue `people-reads`: ids to be read from Marketo.
     pub reads: Arc<dyn Queue>,
+}
+
+/// What the logging of sales activities touches, wired once at cold start.
+#[derive(Clone)]
+pub struct LogPorts {
+    /// The ledger of activities.
+    pub ledger: Arc<dyn ActivityLedger>,
+    /// The people table.
+    pub people: Arc<dyn PeopleTable>,
+    /// Desks, leases, budget, settings.
+    pub state: Arc<dyn SyncState>,
+    /// Marketo's custom activities.
+    pub marketo: Arc<dyn MarketoActivities>,
+    /// Salesforce's tasks.
+    pub salesforce: Arc<dyn SalesforceTasks>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub chance: Arc<dyn Chance>,
 }

@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::split_list;
+use crate::activities::Kind;
 use crate::{Failure, FailureKind};
 
 /// The seven tokens of the Salesforce subject template.
@@ -38,6 +39,7 @@ enum Allowed {
     EmailsOrStar,
     Domains,
     SubjectTemplate,
+    ActivityTypes,
 }
 
 const fn setting(key: &'static str, default: &'static str, allowed: Allowed) -> SettingSpec {
@@ -62,6 +64,9 @@ pub const SETTINGS: &[SettingSpec] = &[
     setting("log.salesforce.onNoMatch", "reject", Allowed::Choice(&["reject", "createLead"])),
     setting("log.salesforce.matchCallsByEmail", "on", Allowed::OnOff),
     setting("log.salesforce.timeZone", "UTC", Allowed::TimeZone),
+    setting("log.marketo.skip", "", Allowed::ActivityTypes),
+    setting("log.salesforce.skip", "", Allowed::ActivityTypes),
+    setting("log.dryRun", "off", Allowed::OnOff),
     setting("unsubscribes.sync", "on", Allowed::OnOff),
     setting("unsubscribes.push", "on", Allowed::OnOff),
     setting("unsubscribes.field", "standard", Allowed::Choice(&["standard", "sales", "both"])),
@@ -106,6 +111,9 @@ impl SettingSpec {
             Allowed::TimeZone => "an IANA time zone name such as UTC or Europe/Paris".into(),
             Allowed::EmailsOrStar => "`*`, or email addresses separated by commas".into(),
             Allowed::Domains => "empty, or domains such as example.com separated by commas".into(),
+            Allowed::ActivityTypes => {
+                format!("empty, or types of activity separated by commas: {}", Kind::ALL.map(Kind::name).join(", "))
+            }
             Allowed::SubjectTemplate => {
                 format!("text of at most 255 characters with the tokens {{{{{}}}}}", SUBJECT_TOKENS.join("}}, {{"))
             }
@@ -148,6 +156,7 @@ impl Allowed {
                         && owners.iter().all(|o| o.contains('@') && !o.contains(char::is_whitespace)))
             }
             Self::Domains => split_list(value).iter().all(|d| d.contains('.') && !d.contains(['@', ' '])),
+            Self::ActivityTypes => split_list(value).iter().all(|t| Kind::ALL.iter().any(|kind| kind.name() == t)),
             Self::SubjectTemplate => is_short(value) && !value.is_empty() && has_known_tokens(value),
         }
     }
@@ -191,6 +200,7 @@ mod tests {
             ("log.marketo.types", "two", "eight, one"),
             ("log.salesforce.timeZone", "Mars/Base", "IANA"),
             ("log.salesforce.subjectTemplate", "{{nope}}", "{{activity_subject}}"),
+            ("log.marketo.skip", "emailRead", "emailOpened"),
             ("reminders.owners", "nobody", "`*`"),
             ("unsubscribes.blockedDomains", "a@b.c", "example.com"),
         ] {

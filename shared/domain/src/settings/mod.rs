@@ -1,6 +1,7 @@
 //! The settings an admin may change, where they are kept, and what the people flow reads of them.
 
 mod catalogue;
+mod log;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 pub use catalogue::{SETTINGS, SettingSpec, spec};
+pub use log::LogSettings;
 
 use crate::ports::{Clock, SyncState};
 use crate::{Failure, FailureKind};
