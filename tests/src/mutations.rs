@@ -174,7 +174,7 @@ fn found(mutation: &Mutation) -> Result<Option<String>, String> {
     }
     // With the intermediate files of the real build, so that nothing but our own crates is built again; its programs stay as they are.
     let run = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--package", "system-tests", "--bin", "prove", "--"])
+        .args(["run", "--quiet", "--bin", "prove", "--"])
         .args(["seeds", "--stop", "--count", &mutation.seeds.to_string()])
         .env("CARGO_BUILD_BUILD_DIR", &target)
         .env("CARGO_TARGET_DIR", copy.join("target"))

@@ -22,10 +22,6 @@ pub async fn build(
 ) -> Result<Vec<(Function, PathBuf)>, CommandFailure> {
     eprintln!("building {} functions for this machine (profile {profile})", functions.len());
     let mut command = command(root, &functions, profile);
-    if is_of_this_program(profile) {
-        // Alone they would be compiled anew, with fewer features of the same crates; together with this program nearly all is there.
-        command.args(["--package", env!("CARGO_PKG_NAME")]);
-    }
     // Cargo's own variables of this run would make it build everything again.
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_cargo_run(&name.to_string_lossy())) {
         command.env_remove(name);
@@ -48,16 +44,11 @@ fn command(root: &Path, functions: &[Function], profile: &str) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
     command.current_dir(root).args(["build", "--message-format", "json-render-diagnostics", "--profile", profile]);
+    // Not as packages, of which Cargo would compile the AWS SDK once more, with fewer features.
     for function in functions {
-        command.args(["--package", &function.name]);
+        command.args(["--bin", &function.name]);
     }
     command
-}
-
-/// Whether this program was built with a profile.
-fn is_of_this_program(profile: &str) -> bool {
-    let folder = if profile == "dev" { "debug" } else { profile };
-    std::env::current_exe().is_ok_and(|program| program.parent().is_some_and(|parent| parent.ends_with(folder)))
 }
 
 fn is_of_cargo_run(name: &str) -> bool {
@@ -85,7 +76,7 @@ mod tests {
             .map(|(name, code_uri)| Function { name: name.into(), code_uri: code_uri.into() });
         let command = command(Path::new("/"), &functions, "dist");
         let args: Vec<_> = command.as_std().get_args().map(|arg| arg.to_str().unwrap()).collect();
-        let wanted = "build --message-format json-render-diagnostics --profile dist --package worker --package pull";
+        let wanted = "build --message-format json-render-diagnostics --profile dist --bin worker --bin pull";
         assert_eq!(args.join(" "), wanted);
 
         let messages = concat!(
