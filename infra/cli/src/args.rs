@@ -68,6 +68,34 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         state: PathBuf,
     },
+    /// Log sales activities from a file, one message a line, in Marketo and in Salesforce.
+    Log {
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+        /// The messages, one JSON object a line.
+        #[arg(long, value_name = "FILE")]
+        activities: PathBuf,
+        /// Write the figures to this file.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Show what could not be written, why, and when it is tried again; or try again now.
+    Rejects {
+        #[command(subcommand)]
+        action: RejectsAction,
+    },
+    /// Make what Marketo or Salesforce needs before activities can be logged: types, fields, rights; or list what is missing.
+    Provision {
+        /// Where.
+        target: Target,
+        /// Only list what is missing; exit 1 if something that is required is.
+        #[arg(long)]
+        check: bool,
+        /// Folder of the tables, for its settings; the defaults count without it.
+        #[arg(long, value_name = "DIR")]
+        state: Option<PathBuf>,
+    },
     /// Measure speed, memory, calls and cost on embedded parts, beside other people's clients; exit 1 if a target is missed.
     Bench {
         /// People in the simulated Marketo.
@@ -122,6 +150,46 @@ pub enum Command {
 pub enum Emulator {
     /// A Python program that runs functions as processes of this machine.
     Ministack,
+}
+
+/// Where something is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Target {
+    /// Custom activity types.
+    Marketo,
+    /// Fields, picklist values and rights.
+    Salesforce,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum RejectsAction {
+    /// Print one JSON object a line.
+    List {
+        #[command(flatten)]
+        of: RejectsOf,
+    },
+    /// Make everything that was refused due again, and try it.
+    Retry {
+        #[command(flatten)]
+        of: RejectsOf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RejectsOf {
+    /// Only this flow.
+    #[arg(long)]
+    pub flow: Option<Flow>,
+    /// Folder of the tables.
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+}
+
+/// A flow whose refusals are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Flow {
+    /// Sales activities.
+    Activities,
 }
 
 /// What `bench` can measure.

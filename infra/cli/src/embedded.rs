@@ -7,13 +7,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::config::{self, BehaviorVersion, Credentials, Region};
 use domain::budget::Purpose;
 use domain::initial_sync::{self, coordinator};
-use domain::ports::{PeoplePorts, PeopleQueues, SyncState};
+use domain::ports::{ActivityLedger, PeoplePorts, PeopleQueues, SyncState};
 use domain::{lease, pull};
 use dynoxide::Database;
 use marketo::{ClientStats, MarketoClient};
 use runtime::wiring::{PeopleParts, people_ports};
 use runtime::{SystemChance, SystemClock};
-use store::{DynamoState, MemoryQueue, Tables};
+use store::{DynamoLedger, DynamoState, MemoryQueue, Tables};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -63,6 +63,13 @@ impl LocalTables {
         store::create_tables(&dynamodb, &names).await?;
         let state = Arc::new(DynamoState::new(dynamodb.clone(), &names.sync_state, Arc::new(SystemClock)));
         Ok(Self { state, clock: SystemClock, dynamodb, endpoint, names, _dir: dir, server })
+    }
+}
+
+impl LocalTables {
+    /// The ledger of activities.
+    pub fn ledger(&self) -> Arc<dyn ActivityLedger> {
+        Arc::new(DynamoLedger::new(self.dynamodb.clone(), &self.names.activities, Arc::new(SystemClock)))
     }
 }
 

@@ -14,12 +14,17 @@ const MAX_IN_FLIGHT: usize = 4;
 /// Marketo refreshes the status of an export once a minute.
 const EXPORT_POLL: u64 = 60;
 const EXPORT_POLL_WITH_SIMULATOR: u64 = 1;
+/// How long it is waited before records whose answer never came are looked for in Marketo.
+const SETTLE: u64 = 60;
+const SETTLE_WITH_SIMULATOR: u64 = 1;
 
 /// Where Marketo is and how to reach it.
 pub struct Environment {
     pub marketo: MarketoConfig,
     pub limits: CallLimits,
     pub export_poll: Duration,
+    /// Pause before records whose answer never came are looked for.
+    pub settle: Duration,
     /// The built-in simulator, where one was started; it ends with this value.
     pub simulator: Option<Simulator>,
 }
@@ -44,6 +49,7 @@ impl Environment {
     pub async fn with_simulator(config: SimulatorConfig) -> Result<Self, CommandFailure> {
         let mut env = EnvReader::new(&|name| std::env::var(name).ok());
         let poll = env.number("MARKETO_EXPORT_POLL_SECONDS", EXPORT_POLL_WITH_SIMULATOR);
+        let settle = env.number("MARKETO_SETTLE_SECONDS", SETTLE_WITH_SIMULATOR);
         env.finish(Some(()))?;
         let credentials = PlainCredentials::shared(config.client_id.clone(), config.client_secret.clone());
         let simulator = Simulator::start(config).await?;
@@ -52,6 +58,7 @@ impl Environment {
             marketo: MarketoConfig { base_url, credentials, max_in_flight: MAX_IN_FLIGHT },
             limits: CallLimits::default(),
             export_poll: Duration::from_secs(poll),
+            settle: Duration::from_secs(settle),
             simulator: Some(simulator),
         })
     }
@@ -62,7 +69,7 @@ impl Environment {
         let base_url = marketo::BaseUrl::parse(base_url).map_err(CommandFailure::Usage)?;
         let credentials = PlainCredentials::shared(client_id, client_secret);
         let marketo = MarketoConfig { base_url, credentials, max_in_flight: MAX_IN_FLIGHT };
-        Ok(Self { marketo, limits, export_poll, simulator: None })
+        Ok(Self { marketo, limits, export_poll, settle: Duration::from_secs(SETTLE_WITH_SIMULATOR), simulator: None })
     }
 
     fn of_marketo(lookup: Lookup<'_>) -> Result<Self, CommandFailure> {
@@ -74,8 +81,9 @@ impl Environment {
         let limits = env.call_limits();
         let export_poll = Duration::from_secs(env.number("MARKETO_EXPORT_POLL_SECONDS", EXPORT_POLL));
         let marketo = base_url.map(|base_url| MarketoConfig { base_url, credentials, max_in_flight: MAX_IN_FLIGHT });
+        let settle = Duration::from_secs(env.number("MARKETO_SETTLE_SECONDS", SETTLE));
         let marketo = env.finish(marketo)?;
-        Ok(Self { marketo, limits, export_poll, simulator: None })
+        Ok(Self { marketo, limits, export_poll, settle, simulator: None })
     }
 
     /// Whose people a state folder holds: the Marketo host, without the port, which changes with each simulator.

@@ -10,9 +10,11 @@ mod drive;
 mod embedded;
 mod environment;
 mod failure;
+mod logging;
 mod output;
 mod people_table;
 mod progress;
+mod salesforce;
 mod state_dir;
 
 use std::process::ExitCode;

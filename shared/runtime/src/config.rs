@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use domain::budget::CallLimits;
 use marketo::BaseUrl;
+use salesforce::{Login, LoginUrl, Version};
 use secrecy::SecretString;
 
 /// Reads an environment variable; tests pass a map instead.
@@ -97,6 +98,42 @@ impl<'a> EnvReader<'a> {
         BaseUrl::parse(&text).map_err(|e| self.problem(format!("MARKETO_BASE_URL cannot be used: {e}"))).ok()
     }
 
+    /// Where Salesforce is, and the version of its API: `SALESFORCE_LOGIN_URL`, `SALESFORCE_API_VERSION`.
+    pub fn salesforce(&mut self) -> Option<(LoginUrl, Version)> {
+        let text = self.required("SALESFORCE_LOGIN_URL", "for example https://acme.my.salesforce.com");
+        let version = self.optional("SALESFORCE_API_VERSION").map_or_else(
+            || Some(Version::default()),
+            |text| Version::parse(&text).map_err(|e| self.problem(format!("SALESFORCE_API_VERSION cannot be used: {e}"))).ok(),
+        );
+        if text.is_empty() {
+            return None;
+        }
+        let url = LoginUrl::parse(&text).map_err(|e| self.problem(format!("SALESFORCE_LOGIN_URL cannot be used: {e}"))).ok();
+        Some((url?, version?))
+    }
+
+    /// Plain credentials of Salesforce: `SALESFORCE_CLIENT_ID` with `SALESFORCE_CLIENT_SECRET`, or with `SALESFORCE_USERNAME` and
+    /// `SALESFORCE_PRIVATE_KEY`.
+    pub fn salesforce_login(&mut self) -> Login {
+        let client_id = self.required("SALESFORCE_CLIENT_ID", "consumer key of the Salesforce app");
+        let secret = self.optional("SALESFORCE_CLIENT_SECRET");
+        let (user, key) = (self.optional("SALESFORCE_USERNAME"), self.optional("SALESFORCE_PRIVATE_KEY"));
+        match (secret, user, key) {
+            (None, Some(username), Some(key)) => {
+                Login::JwtBearer { client_id, username, private_key: SecretString::from(key) }
+            }
+            (Some(secret), None, None) => Login::ClientCredentials { client_id, client_secret: SecretString::from(secret) },
+            (secret, ..) => {
+                self.problem(
+                    "Salesforce is logged into either with SALESFORCE_CLIENT_SECRET, or with SALESFORCE_USERNAME and SALESFORCE_PRIVATE_KEY \
+                     (PEM text): set one of the two"
+                        .to_owned(),
+                );
+                Login::ClientCredentials { client_id, client_secret: secret.unwrap_or_default().into() }
+            }
+        }
+    }
+
     /// The level of the logs: `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets where its own log settings name a level, else `LOG_LEVEL`.
     #[must_use]
     pub fn log_level(&self, default: &str) -> String {
@@ -163,6 +200,32 @@ pub struct InitialSyncConfig {
     pub reads_queue_url: String,
 }
 
+/// Where the Salesforce credentials come from.
+#[derive(Debug, Clone)]
+pub enum SalesforceFrom {
+    /// A secret in Secrets Manager: JSON with `clientId` and `clientSecret`, or `clientId`, `username` and `privateKey`.
+    SecretArn(String),
+    /// Plain variables, for local endpoints only.
+    Plain(Login),
+}
+
+/// What `activity-logger` is told.
+#[derive(Debug, Clone)]
+pub struct ActivityLoggerConfig {
+    /// What every people function is told.
+    pub people: PeopleConfig,
+    /// Name of the table of activities.
+    pub activities_table: String,
+    /// URL of queue `sales-activities`.
+    pub queue_url: String,
+    /// Where Salesforce is.
+    pub login_url: LoginUrl,
+    /// Version of its API.
+    pub version: Version,
+    /// How to get in.
+    pub salesforce: SalesforceFrom,
+}
+
 /// Configuration of `incremental-pull`.
 ///
 /// # Errors
@@ -189,6 +252,36 @@ pub fn initial_sync_worker(lookup: Lookup<'_>) -> Result<InitialSyncConfig, Conf
     initial_sync(lookup)
 }
 
+/// Configuration of `activity-logger`: it says of messages of its queue when they come back.
+///
+/// # Errors
+/// As for [`incremental_pull`].
+pub fn activity_logger(lookup: Lookup<'_>) -> Result<ActivityLoggerConfig, ConfigError> {
+    let mut env = EnvReader::new(lookup);
+    let people = people(&mut env);
+    let activities_table = env.required("ACTIVITIES_TABLE", "name of the table of sales activities");
+    let queue_url = env.required("SALES_ACTIVITIES_QUEUE_URL", "URL of the queue sales-activities");
+    let place = env.salesforce();
+    let local = env.optional("AWS_ENDPOINT_URL").is_some();
+    let salesforce = match env.optional("SALESFORCE_SECRET_ARN") {
+        Some(arn) => SalesforceFrom::SecretArn(arn),
+        None if local => SalesforceFrom::Plain(env.salesforce_login()),
+        None => SalesforceFrom::SecretArn(env.required(
+            "SALESFORCE_SECRET_ARN",
+            "ARN of the secret that holds clientId and clientSecret of the Salesforce app, or clientId, username and privateKey",
+        )),
+    };
+    let config = people.zip(place).map(|(people, (login_url, version))| ActivityLoggerConfig {
+        people,
+        activities_table,
+        queue_url,
+        login_url,
+        version,
+        salesforce,
+    });
+    env.finish(config)
+}
+
 /// The names that a deployed function reads from its environment, as its own reading asks for them; `None` where there is no such function.
 /// Those that begin with `AWS_` are left out: Lambda sets them, or somebody who runs the function against local endpoints.
 #[must_use]
@@ -203,6 +296,7 @@ pub fn names_of(function: &str) -> Option<BTreeSet<String>> {
         "incremental-pull" => incremental_pull(&recording).err(),
         "initial-sync-coordinator" => initial_sync_coordinator(&recording).err(),
         "initial-sync-worker" => initial_sync_worker(&recording).err(),
+        "activity-logger" => activity_logger(&recording).err(),
         _ => return None,
     };
     let mut names = asked.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -226,7 +320,7 @@ fn people(env: &mut EnvReader<'_>) -> Option<PeopleConfig> {
     let sync_state = env.required("SYNC_STATE_TABLE", "name of the sync-state table");
     let stack_name = env.required("STACK_NAME", "name of the stack, for its metrics");
     let log_level = env.log_level("info");
-    let tables = store::Tables { people, sync_state };
+    let tables = store::Tables { people, sync_state, activities: String::new() };
     Some(PeopleConfig { marketo_base_url: base_url?, credentials, limits, tables, stack_name, log_level })
 }
 
@@ -274,6 +368,14 @@ mod tests {
         for function in ["initial-sync-coordinator", "initial-sync-worker"] {
             assert_eq!(names(function), sorted([OF_ALL.as_slice(), &QUEUES].concat()), "{function}");
         }
+        let logger = [
+            "ACTIVITIES_TABLE",
+            "SALESFORCE_API_VERSION",
+            "SALESFORCE_LOGIN_URL",
+            "SALESFORCE_SECRET_ARN",
+            "SALES_ACTIVITIES_QUEUE_URL",
+        ];
+        assert_eq!(names("activity-logger"), sorted([OF_ALL.as_slice(), &logger].concat()));
         assert_eq!(names_of("another"), None);
     }
 

@@ -1,6 +1,7 @@
 //! From Lambda to the rules: configuration, logs, metrics, the adapters of clock, chance and scratch space, wiring, and the serving loops for
 //! schedules and queues. Decides nothing about people; the embedded run uses the same pieces as the deployed functions.
 
+pub mod activities;
 pub mod config;
 pub mod logs;
 pub mod metrics;
@@ -11,7 +12,7 @@ mod secret;
 mod system;
 pub mod wiring;
 
-pub use secret::SecretCredentials;
+pub use secret::{SalesforceSecret, SecretCredentials};
 pub use system::{DiskSpools, SystemChance, SystemClock};
 
 /// What ends a function at cold start or fails an invocation; shown by Lambda as the error of the function.

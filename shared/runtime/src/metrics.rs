@@ -7,6 +7,7 @@
 use std::io::{Write, stdout};
 
 use domain::Timestamp;
+use domain::activities::{Destination, Work};
 use domain::initial_sync::coordinator::Tick;
 use domain::pull::Pulled;
 use metrics_cloudwatch_embedded::{Builder, Collector};
@@ -33,9 +34,17 @@ const INITIAL_SYNC_PEOPLE_LEFT: &str = "InitialSyncPeopleLeft";
 const INITIAL_SYNC_PEOPLE_STORED: &str = "InitialSyncPeopleStored";
 const MESSAGES_FAILED: &str = "MessagesFailed";
 const MESSAGES_REJECTED: &str = "MessagesRejected";
+const MARKETO_LOGGED: &str = "MarketoActivitiesLogged";
+const MARKETO_REJECTED: &str = "MarketoActivitiesRejected";
+const MARKETO_LOG_LAG: &str = "MarketoLogLagSeconds";
+const MARKETO_LOG_OPEN: &str = "MarketoLogOpen";
+const SALESFORCE_LOGGED: &str = "SalesforceActivitiesLogged";
+const SALESFORCE_REJECTED: &str = "SalesforceActivitiesRejected";
+const SALESFORCE_LOG_LAG: &str = "SalesforceLogLagSeconds";
+const SALESFORCE_LOG_OPEN: &str = "SalesforceLogOpen";
 
 /// Every metric that a function may emit.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 20] = [
     PULL_SUCCEEDED,
     PULL_CURSOR_LAG,
     PEOPLE_READ,
@@ -48,7 +57,18 @@ pub const NAMES: [&str; 12] = [
     INITIAL_SYNC_PEOPLE_STORED,
     MESSAGES_FAILED,
     MESSAGES_REJECTED,
+    MARKETO_LOGGED,
+    MARKETO_REJECTED,
+    MARKETO_LOG_LAG,
+    MARKETO_LOG_OPEN,
+    SALESFORCE_LOGGED,
+    SALESFORCE_REJECTED,
+    SALESFORCE_LOG_LAG,
+    SALESFORCE_LOG_OPEN,
 ];
+
+/// Those of them that are counted in seconds.
+const IN_SECONDS: [&str; 3] = [PULL_CURSOR_LAG, MARKETO_LOG_LAG, SALESFORCE_LOG_LAG];
 
 /// The metrics of this process.
 pub struct Metrics {
@@ -64,7 +84,7 @@ impl Metrics {
         let builder = Builder::new().cloudwatch_namespace(NAMESPACE).with_dimension(DIMENSION, stack_name.to_owned());
         let collector = builder.init().map_err(|e| format!("metrics cannot be started: {e}"))?;
         for name in NAMES {
-            let unit = if name == PULL_CURSOR_LAG { Unit::Seconds } else { Unit::Count };
+            let unit = if IN_SECONDS.contains(&name) { Unit::Seconds } else { Unit::Count };
             describe_histogram!(name, unit, "");
         }
         Ok(Self { collector })
@@ -113,6 +133,28 @@ pub(crate) fn of_batch(handled: &Handled) {
     record(PEOPLE_STALE, handled.writes.stale);
     record(MESSAGES_FAILED, handled.failed);
     record(MESSAGES_REJECTED, handled.rejected);
+}
+
+/// A batch of messages that were taken into the ledger, or were not.
+pub(crate) fn of_messages(handled: &Handled) {
+    record(MESSAGES_FAILED, handled.failed);
+    record(MESSAGES_REJECTED, handled.rejected);
+}
+
+/// A round of logging at a destination; `None` when our own store failed. `lag` is for how long the oldest activity has been due, seconds.
+pub(crate) fn of_logging(destination: Destination, work: Option<&Work>, lag: Option<u64>) {
+    let (logged, rejected, behind, open) = match destination {
+        Destination::Marketo => (MARKETO_LOGGED, MARKETO_REJECTED, MARKETO_LOG_LAG, MARKETO_LOG_OPEN),
+        Destination::Salesforce => (SALESFORCE_LOGGED, SALESFORCE_REJECTED, SALESFORCE_LOG_LAG, SALESFORCE_LOG_OPEN),
+    };
+    if let Some(work) = work {
+        record(logged, work.logged);
+        record(rejected, work.rejected);
+        record(open, u64::from(work.closed.is_none()));
+    }
+    if let Some(lag) = lag {
+        record(behind, lag);
+    }
 }
 
 fn record(name: &'static str, value: u64) {

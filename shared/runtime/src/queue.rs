@@ -133,12 +133,7 @@ where
     F: Fn(String, bool) -> R,
     R: Future<Output = Result<WriteCounts, Failure>>,
 {
-    if event.records.iter().any(|record| record.message_id.as_deref().is_none_or(str::is_empty)) {
-        return Err(
-            "a record has no message id, so its failure could not be reported; the whole batch has to come again"
-                .into(),
-        );
-    }
+    check_ids(&event)?;
     let mut handled = Handled::default();
     let mut records = event.records.into_iter();
     while around.left().is_none_or(|left| !left.is_zero()) {
@@ -147,13 +142,7 @@ where
         let handling = handle(record.body.take().unwrap_or_default(), receives > 1);
         match around.within(around.left(), handling, "not done when the invocation's time was over").await {
             Ok(writes) => handled.writes += writes,
-            Err(failure) => {
-                let id = record.message_id.as_deref().unwrap_or_default();
-                tracing::warn!(message.id = id, message.receives = receives, failure.kind = ?failure.kind, failure.code = failure.code, "message {id} stays in the queue: {failure}");
-                handled.failed(&record, failure.advice() == Advice::Reject);
-                let pause = pause_of(failure.advice(), receives, around.clock.now());
-                around.come_back(&record, pause).await;
-            }
+            Err(failure) => around.fail(&mut handled, &record, &failure).await,
         }
     }
     let not_begun: Vec<_> = records.collect();
@@ -169,6 +158,20 @@ where
     }
     join_all(not_begun.iter().map(|record| around.come_back(record, Duration::ZERO))).await;
     Ok(handled)
+}
+
+/// Refuses a batch in which a record could not be reported.
+///
+/// # Errors
+/// When a record has no message id.
+pub(crate) fn check_ids(event: &SqsEvent) -> Result<(), Error> {
+    if event.records.iter().any(|record| record.message_id.as_deref().is_none_or(str::is_empty)) {
+        return Err(
+            "a record has no message id, so its failure could not be reported; the whole batch has to come again"
+                .into(),
+        );
+    }
+    Ok(())
 }
 
 /// How long a message that failed is hidden before it is delivered again; `receives` counts its deliveries, this one included.
@@ -198,6 +201,14 @@ impl Handled {
 }
 
 impl Around<'_> {
+    /// Reports a message as failed, and says when it comes again.
+    pub(crate) async fn fail(&self, handled: &mut Handled, record: &SqsMessage, failure: &Failure) {
+        let (id, receives) = (record.message_id.as_deref().unwrap_or_default(), receives(record));
+        tracing::warn!(message.id = id, message.receives = receives, failure.kind = ?failure.kind, failure.code = failure.code, "message {id} stays in the queue: {failure}");
+        handled.failed(record, failure.advice() == Advice::Reject);
+        self.come_back(record, pause_of(failure.advice(), receives, self.clock.now())).await;
+    }
+
     /// What is left of the time.
     fn left(&self) -> Option<Duration> {
         self.ends.map(|ends| Duration::try_from(ends.duration_since(self.clock.now())).unwrap_or_default())

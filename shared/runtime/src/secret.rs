@@ -1,23 +1,78 @@
-//! Marketo's credentials in Secrets Manager, read whenever a token is asked for: a new secret counts from the next token on. Nothing of
-//! what a secret holds gets into a text.
+//! The vendors' credentials in Secrets Manager, read whenever a token or a session is asked for: a new secret counts from the next one on.
+//! Nothing of what a secret holds gets into a text.
 
 use async_trait::async_trait;
 use domain::{Failure, FailureKind};
 use marketo::Credentials;
+use salesforce::Login;
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use store::aws::Call;
 
-/// The credentials in one secret: JSON with `clientId` and `clientSecret`.
+/// One secret that holds JSON.
 #[derive(Debug, Clone)]
-pub struct SecretCredentials {
+struct Secret {
     client: aws_sdk_secretsmanager::Client,
     arn: String,
+    /// The variable that names it.
+    variable: &'static str,
+    /// What belongs into it.
+    holds: &'static str,
+    /// What it looks like.
+    example: &'static str,
 }
+
+impl Secret {
+    async fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let call = Call { action: "secretsmanager:GetSecretValue", thing: "secret", name: &self.arn };
+        let answer = self.client.get_secret_value().secret_id(&self.arn).send().await;
+        let answer = answer.map_err(|error| self.refusal(call.failure(&error)))?;
+        let text = answer.secret_string.ok_or_else(|| self.unusable("holds no text"))?;
+        serde_json::from_str(&text).map_err(|_| self.unusable(&format!("does not hold JSON with the texts {}", self.holds)))
+    }
+
+    /// The secret can be read and is not what it has to be.
+    fn unusable(&self, what: &str) -> Failure {
+        let Self { arn, variable, holds, example, .. } = self;
+        let text = format!(
+            "the secret `{arn}` ({variable}) {what}: put {holds} there, with aws secretsmanager put-secret-value --secret-id {arn} \
+             --secret-string '{example}'"
+        );
+        Failure::new(FailureKind::BadCredentials, text)
+    }
+
+    /// What a refusal of Secrets Manager means to whoever runs this. That a request is wrong as it stands is the secret's state here, not
+    /// the fault of the message that is being handled.
+    fn refusal(&self, failure: Failure) -> Failure {
+        let Self { arn, variable, .. } = self;
+        let (kind, text) = match failure.code.as_deref() {
+            Some("DecryptionFailure") => (
+                FailureKind::AccessDenied,
+                format!("the secret `{arn}` ({variable}) cannot be decrypted: allow the function kms:Decrypt with its key"),
+            ),
+            Some("InvalidRequestException") => (
+                FailureKind::BadSetting,
+                format!("the secret `{arn}` ({variable}) has no current value, or is to be deleted: restore it or put a value"),
+            ),
+            _ if failure.kind == FailureKind::BadRequest => (FailureKind::BadSetting, failure.message),
+            _ => return failure,
+        };
+        Failure { kind, message: text, ..failure }
+    }
+
+    fn place(&self) -> String {
+        format!("{} in the secret `{}` ({})", self.holds, self.arn, self.variable)
+    }
+}
+
+/// Marketo's credentials in one secret: JSON with `clientId` and `clientSecret`.
+#[derive(Debug, Clone)]
+pub struct SecretCredentials(Secret);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Wire {
+struct WireMarketo {
     client_id: String,
     client_secret: String,
 }
@@ -26,60 +81,73 @@ impl SecretCredentials {
     /// Those in the secret of this ARN or name. Makes no call.
     #[must_use]
     pub fn new(client: aws_sdk_secretsmanager::Client, arn: impl Into<String>) -> Self {
-        Self { client, arn: arn.into() }
-    }
-
-    /// The secret can be read and is not what it has to be.
-    fn unusable(&self, what: &str) -> Failure {
-        let arn = &self.arn;
-        let text = format!(
-            "the secret `{arn}` (MARKETO_SECRET_ARN) {what}: put the client id and client secret of the Marketo custom service there, with \
-             aws secretsmanager put-secret-value --secret-id {arn} --secret-string '{{\"clientId\":\"…\",\"clientSecret\":\"…\"}}'"
-        );
-        Failure::new(FailureKind::BadCredentials, text)
-    }
-
-    /// What a refusal of Secrets Manager means to whoever runs this. That a request is wrong as it stands is the secret's state here, not
-    /// the fault of the message that is being handled.
-    fn refusal(&self, failure: Failure) -> Failure {
-        let arn = &self.arn;
-        let (kind, text) = match failure.code.as_deref() {
-            Some("DecryptionFailure") => (
-                FailureKind::AccessDenied,
-                format!(
-                    "the secret `{arn}` (MARKETO_SECRET_ARN) cannot be decrypted: allow the function kms:Decrypt with its key"
-                ),
-            ),
-            Some("InvalidRequestException") => (
-                FailureKind::BadSetting,
-                format!(
-                    "the secret `{arn}` (MARKETO_SECRET_ARN) has no current value, or is to be deleted: restore it or put a value"
-                ),
-            ),
-            _ if failure.kind == FailureKind::BadRequest => (FailureKind::BadSetting, failure.message),
-            _ => return failure,
-        };
-        Failure { kind, message: text, ..failure }
+        Self(Secret {
+            client,
+            arn: arn.into(),
+            variable: "MARKETO_SECRET_ARN",
+            holds: "clientId and clientSecret of the Marketo custom service",
+            example: r#"{"clientId":"…","clientSecret":"…"}"#,
+        })
     }
 }
 
 #[async_trait]
 impl Credentials for SecretCredentials {
     async fn get(&self) -> Result<(String, SecretString), Failure> {
-        let call = Call { action: "secretsmanager:GetSecretValue", thing: "secret", name: &self.arn };
-        let answer = self.client.get_secret_value().secret_id(&self.arn).send().await;
-        let answer = answer.map_err(|error| self.refusal(call.failure(&error)))?;
-        let text = answer.secret_string.ok_or_else(|| self.unusable("holds no text"))?;
-        let wire: Wire = serde_json::from_str(&text)
-            .map_err(|_| self.unusable("does not hold JSON with the texts clientId and clientSecret"))?;
+        let wire: WireMarketo = self.0.read().await?;
         if wire.client_id.trim().is_empty() || wire.client_secret.trim().is_empty() {
-            return Err(self.unusable("has an empty clientId or clientSecret"));
+            return Err(self.0.unusable("has an empty clientId or clientSecret"));
         }
         Ok((wire.client_id, wire.client_secret.into()))
     }
 
     fn place(&self) -> String {
-        format!("clientId and clientSecret in the secret `{}` (MARKETO_SECRET_ARN)", self.arn)
+        self.0.place()
+    }
+}
+
+/// Salesforce's credentials in one secret: JSON with `clientId` and `clientSecret`, or with `clientId`, `username` and `privateKey`.
+#[derive(Debug, Clone)]
+pub struct SalesforceSecret(Secret);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireSalesforce {
+    client_id: String,
+    client_secret: Option<String>,
+    username: Option<String>,
+    private_key: Option<String>,
+}
+
+impl SalesforceSecret {
+    /// Those in the secret of this ARN or name. Makes no call.
+    #[must_use]
+    pub fn new(client: aws_sdk_secretsmanager::Client, arn: impl Into<String>) -> Self {
+        Self(Secret {
+            client,
+            arn: arn.into(),
+            variable: "SALESFORCE_SECRET_ARN",
+            holds: "clientId and clientSecret of the Salesforce app, or clientId, username and privateKey (PEM text),",
+            example: r#"{"clientId":"…","clientSecret":"…"}"#,
+        })
+    }
+}
+
+#[async_trait]
+impl salesforce::Credentials for SalesforceSecret {
+    async fn get(&self) -> Result<Login, Failure> {
+        let wire: WireSalesforce = self.0.read().await?;
+        let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let client_id = given(Some(wire.client_id)).ok_or_else(|| self.0.unusable("has an empty clientId"))?;
+        match (given(wire.client_secret), given(wire.username), given(wire.private_key)) {
+            (Some(secret), None, None) => Ok(Login::ClientCredentials { client_id, client_secret: secret.into() }),
+            (None, Some(username), Some(key)) => Ok(Login::JwtBearer { client_id, username, private_key: key.into() }),
+            _ => Err(self.0.unusable("holds neither a clientSecret alone nor username and privateKey")),
+        }
+    }
+
+    fn place(&self) -> String {
+        self.0.place()
     }
 }
 
@@ -99,8 +167,8 @@ mod tests {
     const ARN: &str = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:marketo-AbCdEf";
     const CANARY: &str = "canary-secret-7d1c";
 
-    /// What comes of one answer of Secrets Manager.
-    async fn got(status: u16, body: serde_json::Value) -> Result<(String, String), Failure> {
+    /// A client of a Secrets Manager that gives this one answer.
+    async fn answering(status: u16, body: serde_json::Value) -> Client {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let answer = (StatusCode::from_u16(status).unwrap(), body.to_string());
@@ -111,7 +179,12 @@ mod tests {
             .credentials_provider(AwsCredentials::new("test", "test", None, None, "tests"))
             .retry_config(RetryConfig::disabled())
             .endpoint_url(endpoint);
-        let secret = SecretCredentials::new(Client::from_conf(config.build()), ARN);
+        Client::from_conf(config.build())
+    }
+
+    /// What comes of one answer of Secrets Manager.
+    async fn got(status: u16, body: serde_json::Value) -> Result<(String, String), Failure> {
+        let secret = SecretCredentials::new(answering(status, body).await, ARN);
         let got = secret.get().await.map(|(id, secret)| (id, secret.expose_secret().to_owned()));
         if let Err(failure) = &got {
             assert!(!format!("{failure:?}").contains(CANARY), "{failure:?}");
@@ -158,6 +231,29 @@ mod tests {
             let failure = got(status, json!({ "__type": code, "message": CANARY })).await.unwrap_err();
             assert_eq!(failure.kind, kind, "{code}: {failure}");
             assert!(failure.message.contains(word), "{word} in {failure}");
+        }
+    }
+
+    #[tokio::test]
+    async fn salesforce_is_logged_into_in_one_of_two_ways() {
+        let login = async |text: serde_json::Value| {
+            let client = answering(200, json!({ "SecretString": text.to_string() })).await;
+            salesforce::Credentials::get(&SalesforceSecret::new(client, ARN)).await
+        };
+        let secret = login(json!({ "clientId": "id", "clientSecret": CANARY })).await.unwrap();
+        assert!(matches!(&secret, Login::ClientCredentials { client_id, .. } if client_id == "id"));
+        assert!(!format!("{secret:?}").contains(CANARY));
+        let key = login(json!({ "clientId": "id", "username": "u", "privateKey": CANARY })).await.unwrap();
+        assert!(matches!(&key, Login::JwtBearer { username, .. } if username == "u"));
+        for wrong in [
+            json!({ "clientId": "", "clientSecret": "" }),
+            json!({ "clientId": "id", "clientSecret": CANARY, "username": "u", "privateKey": CANARY }),
+            json!({ "clientId": "id", "username": "u" }),
+            json!({ "clientSecret": CANARY }),
+        ] {
+            let failure = login(wrong).await.unwrap_err();
+            assert_eq!(failure.kind, FailureKind::BadCredentials);
+            assert!(failure.message.contains("SALESFORCE_SECRET_ARN") && !failure.message.contains(CANARY), "{failure}");
         }
     }
 }

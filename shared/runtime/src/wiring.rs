@@ -7,13 +7,14 @@ use std::time::Duration;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use domain::budget::{CallLimits, Purpose, SharedBudget};
-use domain::ports::{PeoplePorts, PeopleQueues};
+use domain::ports::{LogPorts, PeoplePorts, PeopleQueues};
 use marketo::{Credentials, MarketoClient, MarketoConfig, PlainCredentials};
-use store::{DynamoPeople, DynamoState, SqsQueue, Tables};
+use salesforce::{SalesforceClient, SalesforceConfig};
+use store::{DynamoLedger, DynamoPeople, DynamoState, SqsQueue, Tables};
 
-use crate::config::{CredentialsFrom, InitialSyncConfig, PeopleConfig};
+use crate::config::{ActivityLoggerConfig, CredentialsFrom, InitialSyncConfig, PeopleConfig, SalesforceFrom};
 use crate::queue::SqsRedelivery;
-use crate::{DiskSpools, Error, SecretCredentials, SystemChance, SystemClock};
+use crate::{DiskSpools, Error, SalesforceSecret, SecretCredentials, SystemChance, SystemClock};
 
 /// Marketo calls in flight of one function instance. Marketo allows ten for the subscription: the coordinator and the pull run once
 /// each, two instances of the worker read, and the rest is left to others.
@@ -75,7 +76,79 @@ async fn aws() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest()).timeout_config(waits).load().await
 }
 
-fn of_deployed(config: &PeopleConfig, aws: &SdkConfig, purpose: Purpose) -> Result<PeoplePorts, Error> {
+/// What the deployed `activity-logger` works with.
+pub struct ActivityLogger {
+    /// Its ports.
+    pub ports: LogPorts,
+    /// Queue `sales-activities`.
+    queue: Arc<SqsQueue>,
+}
+
+impl ActivityLogger {
+    /// The queue, for saying when a message comes again.
+    #[must_use]
+    pub fn redelivery(&self) -> SqsRedelivery {
+        SqsRedelivery::over(vec![self.queue.clone()])
+    }
+}
+
+/// Builds what the deployed `activity-logger` works with.
+///
+/// # Errors
+/// As for [`incremental_pull`].
+pub async fn activity_logger(config: &ActivityLoggerConfig) -> Result<ActivityLogger, Error> {
+    let aws = aws().await;
+    let credentials: Arc<dyn salesforce::Credentials> = match &config.salesforce {
+        SalesforceFrom::Plain(login) => salesforce::PlainCredentials::shared(login.clone()),
+        SalesforceFrom::SecretArn(arn) => {
+            Arc::new(SalesforceSecret::new(aws_sdk_secretsmanager::Client::new(&aws), arn.clone()))
+        }
+    };
+    let (login_url, version) = (config.login_url.clone(), config.version.clone());
+    let ports = log_ports(LogParts {
+        dynamodb: aws_sdk_dynamodb::Client::new(&aws),
+        tables: Tables { activities: config.activities_table.clone(), ..config.people.tables.clone() },
+        marketo: marketo_of(&config.people, &aws),
+        limits: config.people.limits,
+        salesforce: SalesforceConfig { login_url, version, credentials, max_in_flight: MAX_IN_FLIGHT },
+    })?;
+    let sqs = aws_sdk_sqs::Client::new(&aws);
+    let queue = Arc::new(SqsQueue::new(sqs, config.queue_url.clone(), Arc::new(SystemClock)));
+    Ok(ActivityLogger { ports, queue })
+}
+
+/// What the ports of the logging are built of.
+#[derive(Clone)]
+pub struct LogParts {
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Its tables.
+    pub tables: Tables,
+    /// How to reach Marketo.
+    pub marketo: MarketoConfig,
+    /// Calls that the subscription was sold with.
+    pub limits: CallLimits,
+    /// How to reach Salesforce.
+    pub salesforce: SalesforceConfig,
+}
+
+/// Ports of the logging on the real clock.
+///
+/// # Errors
+/// When an HTTP client cannot be built.
+pub fn log_ports(parts: LogParts) -> Result<LogPorts, Error> {
+    let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
+    let state = Arc::new(DynamoState::new(parts.dynamodb.clone(), &parts.tables.sync_state, clock.clone()));
+    let people = Arc::new(DynamoPeople::new(parts.dynamodb.clone(), &parts.tables.people, clock.clone()));
+    let ledger = Arc::new(DynamoLedger::new(parts.dynamodb, &parts.tables.activities, clock.clone()));
+    let purpose = Purpose::Changes;
+    let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, parts.limits));
+    let marketo = Arc::new(MarketoClient::new(parts.marketo, clock.clone(), chance.clone(), budget)?);
+    let salesforce = Arc::new(SalesforceClient::new(parts.salesforce, clock.clone(), chance.clone())?);
+    Ok(LogPorts { ledger, people, state, marketo, salesforce, clock, chance })
+}
+
+fn marketo_of(config: &PeopleConfig, aws: &SdkConfig) -> MarketoConfig {
     let credentials: Arc<dyn Credentials> = match &config.credentials {
         CredentialsFrom::Plain { client_id, client_secret } => {
             PlainCredentials::shared(client_id.clone(), client_secret.clone())
@@ -84,12 +157,14 @@ fn of_deployed(config: &PeopleConfig, aws: &SdkConfig, purpose: Purpose) -> Resu
             Arc::new(SecretCredentials::new(aws_sdk_secretsmanager::Client::new(aws), arn.clone()))
         }
     };
-    let marketo =
-        MarketoConfig { base_url: config.marketo_base_url.clone(), credentials, max_in_flight: MAX_IN_FLIGHT };
+    MarketoConfig { base_url: config.marketo_base_url.clone(), credentials, max_in_flight: MAX_IN_FLIGHT }
+}
+
+fn of_deployed(config: &PeopleConfig, aws: &SdkConfig, purpose: Purpose) -> Result<PeoplePorts, Error> {
     let parts = PeopleParts {
         dynamodb: aws_sdk_dynamodb::Client::new(aws),
         tables: config.tables.clone(),
-        marketo,
+        marketo: marketo_of(config, aws),
         limits: config.limits,
     };
     Ok(people_ports(parts, purpose)?.0)

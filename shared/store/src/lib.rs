@@ -8,6 +8,6 @@ pub mod memory;
 mod rules;
 pub mod sqs;
 
-pub use dynamodb::{DynamoPeople, DynamoState, Tables, create_tables};
-pub use memory::{MemoryPeople, MemoryQueue, MemoryState};
+pub use dynamodb::{DynamoLedger, DynamoPeople, DynamoState, Tables, create_tables};
+pub use memory::{MemoryLedger, MemoryPeople, MemoryQueue, MemoryState};
 pub use sqs::SqsQueue;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use domain::activities::Entry;
 use domain::people::{Field, PersonRow, Status, normalised_email};
-use domain::ports::{MAX_MESSAGE_BYTES, RowWrite};
+use domain::ports::{EntryWrite, MAX_MESSAGE_BYTES, RowWrite, Shelf};
 use domain::{Failure, FailureKind, Timestamp};
 use serde_json::Value;
 
@@ -60,6 +61,46 @@ pub(crate) fn check_distinct(writes: &[RowWrite]) -> Result<(), Failure> {
             FailureKind::BadRequest,
             format!("person {} is written twice in one put: write each person once", twice.row.id),
         )),
+    }
+}
+
+/// The entry of a write as it is to be stored, the next revision set.
+pub(crate) fn stored_entry(write: EntryWrite) -> Entry {
+    let mut entry = write.entry;
+    entry.rev = write.seen.map_or(1, |seen| seen.saturating_add(1));
+    entry
+}
+
+/// As [`check_distinct`], of entries.
+pub(crate) fn check_distinct_entries(writes: &[EntryWrite]) -> Result<(), Failure> {
+    let mut ids = BTreeSet::new();
+    if writes.iter().all(|write| ids.insert(write.entry.id())) {
+        return Ok(());
+    }
+    Err(Failure::new(FailureKind::BadRequest, "an activity is written twice in one put: write each activity once"))
+}
+
+/// The text of an entry, without its revision.
+pub(crate) fn entry_text(entry: &Entry) -> Result<String, Failure> {
+    let text = serde_json::to_string(entry)
+        .map_err(|_| Failure::new(FailureKind::BadRequest, "an activity cannot be written as JSON"))?;
+    if text.len() > MAX_DOCUMENT_BYTES {
+        let text = format!("an activity has {} bytes, more than the {MAX_DOCUMENT_BYTES} that are stored", text.len());
+        return Err(Failure::new(FailureKind::BadRequest, text));
+    }
+    Ok(text)
+}
+
+/// An entry's text, read back; `None` where it is none.
+pub(crate) fn entry_value(text: &str) -> Option<Entry> {
+    serde_json::from_str(text).ok()
+}
+
+/// The name of a shelf in an index.
+pub(crate) fn shelf_name(shelf: Shelf) -> &'static str {
+    match shelf {
+        Shelf::Due => "due",
+        Shelf::Rejected => "rejected",
     }
 }
 

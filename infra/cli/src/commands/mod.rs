@@ -4,6 +4,9 @@ mod bench;
 mod demo;
 mod deploy_local;
 mod explain;
+mod log;
+mod provision;
+mod rejects;
 mod settings;
 mod status;
 mod sync;
@@ -11,10 +14,12 @@ mod verify;
 
 use std::path::Path;
 
-use crate::args::{Args, Command, SettingsAction};
+use crate::args::{Args, Command, RejectsAction, SettingsAction};
 use crate::embedded::Embedded;
 use crate::environment::Environment;
 use crate::failure::CommandFailure;
+use crate::logging::Logging;
+use crate::salesforce::SalesforceEnvironment;
 use crate::state_dir::StateDir;
 
 /// Runs the command named.
@@ -27,6 +32,10 @@ pub async fn run(args: Args) -> Result<(), CommandFailure> {
         Command::Status { state, json } => status::run(&state, json.as_deref()).await,
         Command::Verify { state, json } => verify::run(&state, json.as_deref()).await,
         Command::Explain { person, state } => explain::run(&state, &person).await,
+        Command::Log { state, activities, json } => log::run(&state, &activities, json.as_deref()).await,
+        Command::Rejects { action: RejectsAction::List { of } } => rejects::list(&of).await,
+        Command::Rejects { action: RejectsAction::Retry { of } } => rejects::retry(&of).await,
+        Command::Provision { target, check, state } => provision::run(target, check, state.as_deref()).await,
         Command::Bench { people, quick, only, venvs, packaged, json } => {
             bench::run(&bench::Options::new(people, quick, &only, venvs, packaged)?, json.as_deref()).await
         }
@@ -45,4 +54,14 @@ pub async fn run(args: Args) -> Result<(), CommandFailure> {
 async fn open(state: &Path) -> Result<Embedded, CommandFailure> {
     let state = StateDir::open(state)?;
     Embedded::start(Environment::from_process().await?, Some(state)).await
+}
+
+/// The logging of activities over an existing state folder, or in memory.
+async fn open_logging(state: Option<&Path>) -> Result<Logging, CommandFailure> {
+    let salesforce = SalesforceEnvironment::from_process().await?;
+    let embedded = match state {
+        Some(state) => open(state).await?,
+        None => Embedded::start(Environment::from_process().await?, None).await?,
+    };
+    Logging::start(embedded, salesforce).await
 }

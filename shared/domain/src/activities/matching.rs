@@ -115,3 +115,7 @@ fn best<'a>(candidates: &'a [SalesforcePerson], owner: Option<&str>) -> Option<&
         (person.object != PersonObject::Contact, !owned, Reverse(person.last_activity), person.created, &person.id)
     })
 }
+
+#[cfg(test)]
+#[path = "matching_tests.rs"]
+mod tests;

@@ -424,3 +424,7 @@ fn part<T: serde::de::DeserializeOwned>(key: &str, value: Option<&serde_json::Va
     T::deserialize(value)
         .or_else(|_| unusable(format!("{key} lacks a required key or holds a value of the wrong type")))
 }
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;

@@ -12,6 +12,8 @@ mod matching;
 mod message;
 mod people;
 mod provision;
+#[cfg(test)]
+mod records_tests;
 mod rejects;
 mod salesforce;
 mod subject;
@@ -25,6 +27,6 @@ pub use marketo::{SETTLE, log_to_marketo};
 pub use marketo_types::{EIGHT, ONE, TypeLayout};
 pub use message::{Activity, ActivityId, Kind, Unusable, What};
 pub use provision::{Missing, missing_in_marketo, missing_in_salesforce, provision_marketo};
-pub use rejects::{FLOW, Reject, reject, rejects, retry};
+pub use rejects::{FLOW, Reject, reject, rejects, retry, retry_some};
 pub use salesforce::log_to_salesforce;
 pub use task::CUSTOM as TASK_FIELDS;

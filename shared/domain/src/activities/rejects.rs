@@ -1,5 +1,7 @@
 //! What is not logged and why, for an admin, and another try on request. Reads and writes the ledger; calls no vendor.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -81,32 +83,40 @@ pub fn reject(entry: &Entry, destination: Destination) -> Option<Reject> {
 /// # Errors
 /// Those of the ledger; asking again does no harm.
 pub async fn retry(ledger: &dyn ActivityLedger, clock: &dyn Clock) -> Result<u64, Failure> {
-    let mut count = 0;
+    let mut refused = BTreeSet::new();
     for destination in Destination::ALL {
         for shelf in [Shelf::Rejected, Shelf::Due] {
-            let refused: Vec<_> = listed(ledger, destination, shelf)
-                .await?
-                .into_iter()
-                .filter(|entry| entry.at(destination).trouble().is_some())
-                .collect();
-            for entries in refused.chunks(PAGE) {
-                let now = clock.now();
-                let writes = entries.iter().map(|entry| {
-                    let due = Progress::Due {
-                        at: entry.activity.at.min(now),
-                        attempts: entry.at(destination).attempts(),
-                        trouble: None,
-                    };
-                    EntryWrite { seen: Some(entry.rev), entry: entry.clone().moved(destination, due) }
-                });
-                let outcomes = ledger.put(writes.collect()).await?;
-                count += outcomes.iter().filter(|outcome| **outcome == PutOutcome::Stored).count() as u64;
+            let entries = listed(ledger, destination, shelf).await?;
+            refused.extend(entries.into_iter().filter(|e| e.at(destination).trouble().is_some()).map(|e| e.id().clone()));
+        }
+    }
+    retry_some(ledger, clock, &refused.into_iter().collect::<Vec<_>>()).await
+}
+
+/// The same of some activities only.
+///
+/// # Errors
+/// As for [`retry`].
+pub async fn retry_some(ledger: &dyn ActivityLedger, clock: &dyn Clock, ids: &[ActivityId]) -> Result<u64, Failure> {
+    let mut count = 0;
+    for ids in ids.chunks(PAGE) {
+        let now = clock.now();
+        let mut writes = Vec::new();
+        for entry in ledger.get(ids).await? {
+            let mut fresh = entry.clone();
+            for destination in Destination::ALL.into_iter().filter(|d| entry.at(*d).trouble().is_some()) {
+                let attempts = entry.at(destination).attempts();
+                fresh = fresh.moved(destination, Progress::Due { at: entry.activity.at.min(now), attempts, trouble: None });
+            }
+            if fresh != entry {
+                writes.push(EntryWrite { seen: Some(entry.rev), entry: fresh });
             }
         }
+        let outcomes = ledger.put(writes).await?;
+        count += outcomes.iter().filter(|outcome| **outcome == PutOutcome::Stored).count() as u64;
     }
     Ok(count)
 }
-
 /// All entries of a shelf that are still there.
 async fn listed(ledger: &dyn ActivityLedger, destination: Destination, shelf: Shelf) -> Result<Vec<Entry>, Failure> {
     let mut entries = Vec::new();

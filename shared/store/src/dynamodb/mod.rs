@@ -5,11 +5,14 @@
 //! times, pausing on the injected clock. Must not be told anything by the environment: clients and names come from the caller.
 
 mod item;
+mod ledger;
 mod people;
 mod state;
 mod statements;
 mod tables;
+mod writes;
 
+pub use ledger::DynamoLedger;
 pub use people::DynamoPeople;
 pub use state::DynamoState;
 pub use tables::{Tables, create_tables};
@@ -27,6 +30,9 @@ use crate::aws::{Call, RESENDS, pause_before};
 
 /// A DynamoDB item.
 type Item = HashMap<String, AttributeValue>;
+
+/// The attributes of an item to write, in an order that depends on nothing but which there are.
+type Attributes = Vec<(&'static str, AttributeValue)>;
 
 /// A clock, nameless in debug texts.
 #[derive(Clone)]

@@ -9,18 +9,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::people::{MarketoId, PersonRow, normalised_email};
 use domain::ports::{Clock, PeopleTable, PutOutcome, RowWrite};
 use domain::{Failure, FailureKind};
-use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
-use super::statements::{self, STATEMENTS_PER_CALL};
+use super::writes::{self, Write};
 use super::{ClockHandle, KEYS_PER_READ, READS_IN_FLIGHT, item, on_table, read_batch};
 use crate::rules::{check_distinct, email_key, stored_row};
-
-/// Statement batches in flight: 200 rows under way, a fifth of a second's worth for one partition.
-const INSERT_CALLS_IN_FLIGHT: usize = 8;
-
-/// Conditional puts in flight.
-const PUTS_IN_FLIGHT: usize = 16;
 
 /// Most pages of people with one email address: an index page holds thousands, so that more than this is a fault.
 const EMAIL_PAGES: usize = 100;
@@ -43,28 +36,6 @@ impl DynamoPeople {
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
         Self { client, table: table.into(), clock: ClockHandle(clock) }
-    }
-
-    /// Stores a row where the stored revision is still the one seen.
-    async fn replace(&self, place: usize, row: PersonRow, seen: u64) -> Result<(usize, PutOutcome), Failure> {
-        let item = item::attributes(&row).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let answer = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("#rev = :seen")
-            .expression_attribute_names("#rev", item::REV)
-            .expression_attribute_values(":seen", AttributeValue::N(seen.to_string()))
-            .send()
-            .await;
-        match answer {
-            Ok(_) => Ok((place, PutOutcome::Stored)),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
-                Ok((place, PutOutcome::Conflict))
-            }
-            Err(error) => Err(on_table("dynamodb:PutItem", &self.table).failure(&error)),
-        }
     }
 
     /// Ids that the index has for an address in index form.
@@ -116,30 +87,11 @@ impl PeopleTable for DynamoPeople {
 
     async fn put(&self, writes: Vec<RowWrite>) -> Result<Vec<PutOutcome>, Failure> {
         check_distinct(&writes)?;
-        let mut outcomes = vec![PutOutcome::Conflict; writes.len()];
-        let mut fresh = Vec::new();
-        let mut replacing = Vec::new();
-        for (place, write) in writes.into_iter().enumerate() {
-            match write.seen {
-                None => fresh.push((place, stored_row(write))),
-                Some(seen) => replacing.push(self.replace(place, stored_row(write), seen)),
-            }
-        }
-        let mut inserting = Vec::with_capacity(fresh.len().div_ceil(STATEMENTS_PER_CALL));
-        let mut rows = fresh.into_iter().peekable();
-        while rows.peek().is_some() {
-            let batch = rows.by_ref().take(STATEMENTS_PER_CALL).collect();
-            inserting.push(statements::insert(&self.client, &*self.clock.0, &self.table, batch));
-        }
-        let (inserted, replaced) = try_join(
-            stream::iter(inserting).buffer_unordered(INSERT_CALLS_IN_FLIGHT).try_collect::<Vec<_>>(),
-            stream::iter(replacing).buffer_unordered(PUTS_IN_FLIGHT).try_collect::<Vec<_>>(),
-        )
-        .await?;
-        for (place, outcome) in inserted.into_iter().flatten().chain(replaced) {
-            outcomes[place] = outcome;
-        }
-        Ok(outcomes)
+        let items = writes.into_iter().map(|write| {
+            let seen = write.seen;
+            Write { attributes: item::attributes(&stored_row(write)), seen }
+        });
+        writes::put(&self.client, &*self.clock.0, &self.table, items.collect()).await
     }
 
     async fn scan(&self, from: Option<MarketoId>) -> Result<(Vec<PersonRow>, Option<MarketoId>), Failure> {

@@ -4,31 +4,32 @@
 //! Must not build a value into a statement's text: values travel as parameters.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse};
-use domain::people::PersonRow;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, BatchStatementErrorCodeEnum, BatchStatementRequest, BatchStatementResponse,
+};
 use domain::ports::{Clock, PutOutcome};
 use domain::{Failure, FailureKind};
 
-use super::{item, on_table};
+use super::{Attributes, on_table};
 use crate::aws::{Call, RESENDS, is_passing, pause_before};
 
 /// Statements that one BatchExecuteStatement takes.
 pub(super) const STATEMENTS_PER_CALL: usize = 25;
 
-/// Inserts at most [`STATEMENTS_PER_CALL`] rows, each with its place in the caller's list; gives the outcome for each place.
+/// Inserts at most [`STATEMENTS_PER_CALL`] items, each with its place in the caller's list; gives the outcome for each place.
 ///
-/// A row that was stored by a request whose answer was lost is found as a conflict when the request is repeated.
+/// An item that was stored by a request whose answer was lost is found as a conflict when the request is repeated.
 pub(super) async fn insert(
     client: &Client,
     clock: &dyn Clock,
     table: &str,
-    rows: Vec<(usize, PersonRow)>,
+    items: Vec<(usize, Attributes)>,
 ) -> Result<Vec<(usize, PutOutcome)>, Failure> {
     let call = on_table("dynamodb:PartiQLInsert", table);
-    let mut done = Vec::with_capacity(rows.len());
-    let mut left = rows;
+    let mut done = Vec::with_capacity(items.len());
+    let mut left = items;
     for resend in 0..=RESENDS {
-        let statements = left.iter().map(|(_, row)| statement(table, row)).collect::<Result<Vec<_>, _>>()?;
+        let statements = left.iter().map(|(_, item)| statement(table, item)).collect::<Result<Vec<_>, _>>()?;
         let answer = client
             .batch_execute_statement()
             .set_statements(Some(statements))
@@ -43,10 +44,10 @@ pub(super) async fn insert(
             ));
         }
         let mut again = Vec::new();
-        for ((place, row), result) in left.into_iter().zip(results) {
+        for ((place, item), result) in left.into_iter().zip(results) {
             match outcome(call, &result)? {
                 Some(outcome) => done.push((place, outcome)),
-                None => again.push((place, row)),
+                None => again.push((place, item)),
             }
         }
         if again.is_empty() {
@@ -72,9 +73,8 @@ fn outcome(call: Call<'_>, result: &BatchStatementResponse) -> Result<Option<Put
     }
 }
 
-/// The statement that inserts one row.
-fn statement(table: &str, row: &PersonRow) -> Result<BatchStatementRequest, Failure> {
-    let attributes = item::attributes(row);
+/// The statement that inserts one item.
+fn statement(table: &str, attributes: &[(&'static str, AttributeValue)]) -> Result<BatchStatementRequest, Failure> {
     let mut statement = String::with_capacity(64 + table.len() + 20 * attributes.len());
     statement.push_str("INSERT INTO \"");
     statement.push_str(table);
@@ -87,7 +87,7 @@ fn statement(table: &str, row: &PersonRow) -> Result<BatchStatementRequest, Fail
         statement.push('\'');
         statement.push_str(name);
         statement.push_str("':?");
-        values.push(value);
+        values.push(value.clone());
     }
     statement.push('}');
     BatchStatementRequest::builder().statement(statement).set_parameters(Some(values)).build().map_err(|_| {

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{
 use domain::{Failure, FailureKind};
 
 use super::item::{BY_EMAIL, BY_SALESFORCE_ID, EMAIL_KEY, ID, SFDC_KEY};
+use super::ledger::{BY_MARKETO, BY_SALESFORCE};
 use super::on_table;
 use super::state::KEY;
 
@@ -20,13 +21,16 @@ pub struct Tables {
     pub people: String,
     /// Documents and receipts.
     pub sync_state: String,
+    /// The ledger of activities; empty where a function has nothing to do with it.
+    pub activities: String,
 }
 
 impl Tables {
-    /// The names under a prefix: `{prefix}people` and `{prefix}sync-state`.
+    /// The names under a prefix: `{prefix}people`, `{prefix}sync-state`, `{prefix}activities`.
     #[must_use]
     pub fn with_prefix(prefix: &str) -> Self {
-        Self { people: format!("{prefix}people"), sync_state: format!("{prefix}sync-state") }
+        let name = |thing: &str| format!("{prefix}{thing}");
+        Self { people: name("people"), sync_state: name("sync-state"), activities: name("activities") }
     }
 }
 
@@ -35,18 +39,23 @@ impl Tables {
 /// # Errors
 /// `Unavailable` when the endpoint does not answer, `AccessDenied`, `BadRequest` for names that DynamoDB does not take.
 pub async fn create_tables(client: &Client, tables: &Tables) -> Result<(), Failure> {
-    create(client, &tables.people, ID, ScalarAttributeType::N, &[(BY_EMAIL, EMAIL_KEY), (BY_SALESFORCE_ID, SFDC_KEY)])
-        .await?;
-    create(client, &tables.sync_state, KEY, ScalarAttributeType::S, &[]).await
+    let people = [(BY_EMAIL, EMAIL_KEY, None), (BY_SALESFORCE_ID, SFDC_KEY, None)];
+    create(client, &tables.people, ID, ScalarAttributeType::N, &people).await?;
+    create(client, &tables.sync_state, KEY, ScalarAttributeType::S, &[]).await?;
+    let activities = [BY_MARKETO, BY_SALESFORCE].map(|index| (index.name, index.shelf, Some(index.at)));
+    create(client, &tables.activities, ID, ScalarAttributeType::S, &activities).await
 }
 
-/// Creates one table with text-keyed, keys-only indexes; finding it there is success.
+/// An index: its name, its text key, and the number that it is sorted by, where it is.
+type Index<'a> = (&'a str, &'a str, Option<&'a str>);
+
+/// Creates one table with keys-only indexes; finding it there is success.
 async fn create(
     client: &Client,
     table: &str,
     key: &str,
     key_type: ScalarAttributeType,
-    indexes: &[(&str, &str)],
+    indexes: &[Index<'_>],
 ) -> Result<(), Failure> {
     let request = describe(client.create_table(), table, key, key_type, indexes)
         .map_err(|_| Failure::new(FailureKind::BadRequest, format!("table `{table}` cannot be described")))?;
@@ -63,22 +72,22 @@ fn describe(
     table: &str,
     key: &str,
     key_type: ScalarAttributeType,
-    indexes: &[(&str, &str)],
+    indexes: &[Index<'_>],
 ) -> Result<CreateTableFluentBuilder, BuildError> {
     let mut request = request
         .table_name(table)
         .billing_mode(BillingMode::PayPerRequest)
         .attribute_definitions(attribute(key, key_type)?)
-        .key_schema(hash(key)?);
-    for (index, index_key) in indexes {
-        request =
-            request.attribute_definitions(attribute(index_key, ScalarAttributeType::S)?).global_secondary_indexes(
-                GlobalSecondaryIndex::builder()
-                    .index_name(*index)
-                    .key_schema(hash(index_key)?)
-                    .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
-                    .build()?,
-            );
+        .key_schema(part(key, KeyType::Hash)?);
+    for (index, index_key, sorted_by) in indexes {
+        let mut described = GlobalSecondaryIndex::builder().index_name(*index).key_schema(part(index_key, KeyType::Hash)?);
+        request = request.attribute_definitions(attribute(index_key, ScalarAttributeType::S)?);
+        if let Some(sorted_by) = sorted_by {
+            described = described.key_schema(part(sorted_by, KeyType::Range)?);
+            request = request.attribute_definitions(attribute(sorted_by, ScalarAttributeType::N)?);
+        }
+        let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+        request = request.global_secondary_indexes(described.projection(keys_only).build()?);
     }
     Ok(request)
 }
@@ -87,6 +96,6 @@ fn attribute(name: &str, kind: ScalarAttributeType) -> Result<AttributeDefinitio
     AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build()
 }
 
-fn hash(name: &str) -> Result<KeySchemaElement, BuildError> {
-    KeySchemaElement::builder().attribute_name(name).key_type(KeyType::Hash).build()
+fn part(name: &str, kind: KeyType) -> Result<KeySchemaElement, BuildError> {
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build()
 }

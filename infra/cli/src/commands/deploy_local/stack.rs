@@ -121,6 +121,7 @@ impl Stack {
         Ok(Tables {
             people: self.output("PeopleTable")?.to_owned(),
             sync_state: self.output("SyncStateTable")?.to_owned(),
+            activities: self.output("ActivitiesTable")?.to_owned(),
         })
     }
 

@@ -1,0 +1,79 @@
+//! Where Salesforce is for a local run: what the environment names, or a built-in simulator that knows the people stored here.
+
+use domain::people::{Field, PersonRow, Status};
+use runtime::config::{EnvReader, Lookup};
+use salesforce::{Login, LoginUrl, PlainCredentials, SalesforceConfig, Version};
+use serde_json::{Value, json};
+use simulator_salesforce::{Config as SimulatorConfig, Simulator, World};
+
+use crate::failure::CommandFailure;
+
+/// Calls in flight of this process.
+const MAX_IN_FLIGHT: usize = 4;
+/// Records put into the simulator at a time.
+const PUT: usize = 5_000;
+
+/// Where Salesforce is and how to reach it.
+pub struct SalesforceEnvironment {
+    pub config: SalesforceConfig,
+    /// The built-in simulator, where one was started; it ends with this value.
+    pub simulator: Option<Simulator>,
+}
+
+impl SalesforceEnvironment {
+    /// Reads the process's environment, and starts the simulator where it names no Salesforce.
+    pub async fn from_process() -> Result<Self, CommandFailure> {
+        let lookup: Lookup<'_> = &|name| std::env::var(name).ok();
+        let mut env = EnvReader::new(lookup);
+        if env.optional("SALESFORCE_LOGIN_URL").is_none() {
+            eprintln!("SALESFORCE_LOGIN_URL is not set: using the built-in Salesforce simulator");
+            return Self::with_simulator().await;
+        }
+        let place = env.salesforce();
+        let login = env.salesforce_login();
+        let (login_url, version) = env.finish(place)?;
+        let credentials = PlainCredentials::shared(login);
+        Ok(Self { config: SalesforceConfig { login_url, version, credentials, max_in_flight: MAX_IN_FLIGHT }, simulator: None })
+    }
+
+    /// Starts the simulator.
+    pub async fn with_simulator() -> Result<Self, CommandFailure> {
+        let config = SimulatorConfig::default();
+        let login = Login::ClientCredentials {
+            client_id: config.client_id.clone(),
+            client_secret: config.client_secret.clone().into(),
+        };
+        let simulator = Simulator::start(config).await?;
+        let login_url = LoginUrl::parse(&simulator.base_url()).map_err(CommandFailure::Usage)?;
+        let credentials = PlainCredentials::shared(login);
+        let config = SalesforceConfig { login_url, version: Version::default(), credentials, max_in_flight: MAX_IN_FLIGHT };
+        Ok(Self { config, simulator: Some(simulator) })
+    }
+}
+
+/// Puts the leads and contacts of the people stored here into a simulated Salesforce, as Marketo's own sync would have it.
+pub fn fill(world: &World, rows: &[PersonRow]) -> Result<(), CommandFailure> {
+    let alive = |row: &&PersonRow| !row.shadow && !matches!(row.status, Status::Deleted | Status::Merged);
+    let (mut contacts, mut leads) = (Vec::new(), Vec::new());
+    for row in rows.iter().filter(alive) {
+        let value = |field| row.fields.get(field).map_or(Value::Null, Value::from);
+        let mut record = json!({
+            "FirstName": value(Field::FirstName), "LastName": row.fields.get(Field::LastName).unwrap_or("Unknown"),
+            "Email": value(Field::Email), "Title": value(Field::Title), "Phone": value(Field::Phone)
+        });
+        if let Some(id) = row.fields.get(Field::SfdcContactId) {
+            record["Id"] = id.into();
+            contacts.push(record);
+        } else if let Some(id) = row.fields.get(Field::SfdcLeadId) {
+            record["Id"] = id.into();
+            record["Company"] = row.fields.get(Field::Company).unwrap_or("Unknown").into();
+            leads.push(record);
+        }
+    }
+    for (object, records) in [("Contact", contacts), ("Lead", leads)] {
+        for some in records.chunks(PUT) {
+            world.put(object, some).map_err(|e| CommandFailure::Wrong(format!("the simulated Salesforce refuses a record: {e}")))?;
+        }
+    }
+    Ok(())
+}

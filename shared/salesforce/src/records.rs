@@ -1,0 +1,190 @@
+//! Writing records: collections of 200 with a result for each, and single records on condition that nobody changed them. Knows no flow.
+
+use std::collections::BTreeSet;
+
+use domain::ports::RowOutcome;
+use domain::{Failure, FailureKind, Timestamp};
+use reqwest::Method;
+use reqwest::header::{HeaderValue, IF_UNMODIFIED_SINCE};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::answer::WireError;
+use crate::client::{Inner, SalesforceClient};
+use crate::errors;
+use crate::request::{Repeat, Request, segment};
+
+/// Records of one call.
+const PER_CALL: usize = 200;
+/// Most characters of Salesforce's own words that are kept of a refusal.
+const MAX_WORDS: usize = 300;
+
+/// Values of a record by API name.
+pub type Collected = Map<String, Value>;
+
+/// What became of a conditional update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConditionalUpdate {
+    /// Written.
+    Written,
+    /// Somebody changed the record since: read it and decide again.
+    Changed,
+    /// The record is not there any more.
+    Gone,
+}
+
+#[derive(Deserialize)]
+struct WireResult {
+    id: Option<String>,
+    #[serde(default)]
+    success: bool,
+    #[serde(default)]
+    errors: Vec<WireError>,
+}
+
+impl SalesforceClient {
+    /// Makes records. Never repeated once it may have been carried out: after a failure look before making them again.
+    ///
+    /// # Errors
+    /// Any [`Failure`]; some of the records may then be there.
+    pub async fn create(&self, object: &str, records: &[Collected]) -> Result<Vec<RowOutcome>, Failure> {
+        let typed: Vec<Value> = records.iter().map(|record| typed(object, record, None)).collect();
+        self.inner.collections("POST /composite/sobjects", &Method::POST, "/composite/sobjects", &typed, Repeat::Unsafe).await
+    }
+
+    /// Updates records by their ids.
+    ///
+    /// # Errors
+    /// Any [`Failure`]; some may then be written, and a repeat writes the same.
+    pub async fn update(&self, object: &str, records: &[(String, Collected)]) -> Result<Vec<RowOutcome>, Failure> {
+        let typed: Vec<Value> = records.iter().map(|(id, record)| typed(object, record, Some(("id", id)))).collect();
+        self.inner.collections("PATCH /composite/sobjects", &Method::PATCH, "/composite/sobjects", &typed, Repeat::Safe).await
+    }
+
+    /// Makes or updates records by an external id, which must be distinct: Salesforce writes neither of two.
+    ///
+    /// # Errors
+    /// As for [`Self::update`]; `BadRequest` when a key is named twice.
+    pub async fn upsert(
+        &self,
+        object: &str,
+        key_field: &str,
+        records: &[(String, Collected)],
+    ) -> Result<Vec<RowOutcome>, Failure> {
+        const NAME: &str = "PATCH /composite/sobjects/{object}/{key}";
+        let mut keys = BTreeSet::new();
+        if let Some((twice, _)) = records.iter().find(|(key, _)| !keys.insert(key)) {
+            let text = format!("record {twice} is written twice at once, of which Salesforce would write neither");
+            return Err(Failure::new(FailureKind::BadRequest, text));
+        }
+        let path = format!("/composite/sobjects/{}/{}", segment(object), segment(key_field));
+        let typed: Vec<Value> = records.iter().map(|(key, record)| typed(object, record, Some((key_field, key)))).collect();
+        self.inner.collections(NAME, &Method::PATCH, &path, &typed, Repeat::Safe).await
+    }
+
+    /// Updates one record if nobody changed it since `seen`, by Salesforce's clock, whose precision is a second.
+    ///
+    /// # Errors
+    /// Any [`Failure`].
+    pub async fn update_if_unchanged(
+        &self,
+        object: &str,
+        id: &str,
+        values: Collected,
+        seen: Timestamp,
+    ) -> Result<ConditionalUpdate, Failure> {
+        let path = format!("/sobjects/{}/{}", segment(object), segment(id));
+        let date = seen.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let date = HeaderValue::try_from(date)
+            .map_err(|_| Failure::new(FailureKind::BadRequest, "a moment cannot stand in a header"))?;
+        let request = Request::write(
+            "PATCH /sobjects/{object}/{id}",
+            Method::PATCH,
+            path,
+            Some(Value::Object(values)),
+            Repeat::Safe,
+        );
+        match self.inner.call(&request.header(IF_UNMODIFIED_SINCE, date)).await {
+            Ok(_) => Ok(ConditionalUpdate::Written),
+            Err(failure) if is_changed(&failure) => Ok(ConditionalUpdate::Changed),
+            Err(failure) if failure.kind == FailureKind::NotFound => Ok(ConditionalUpdate::Gone),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Deletes records into the recycle bin; one that is not there any more is refused with [`domain::ports::RowAdvice::Gone`].
+    ///
+    /// # Errors
+    /// As for [`Self::update`].
+    pub async fn delete(&self, ids: &[String]) -> Result<Vec<RowOutcome>, Failure> {
+        const NAME: &str = "DELETE /composite/sobjects";
+        let mut outcomes = Vec::with_capacity(ids.len());
+        for some in ids.chunks(PER_CALL) {
+            let request = Request::write(NAME, Method::DELETE, "/composite/sobjects", None, Repeat::Safe)
+                .param("ids", some.join(","))
+                .param("allOrNone", "false");
+            outcomes.extend(self.inner.results(&request, some.len()).await?);
+        }
+        Ok(outcomes)
+    }
+}
+
+impl Inner {
+    async fn collections(
+        &self,
+        name: &'static str,
+        method: &Method,
+        path: &str,
+        records: &[Value],
+        repeat: Repeat,
+    ) -> Result<Vec<RowOutcome>, Failure> {
+        let mut outcomes = Vec::with_capacity(records.len());
+        for some in records.chunks(PER_CALL) {
+            let body = json!({ "allOrNone": false, "records": some });
+            let request = Request::write(name, method.clone(), path, Some(body), repeat);
+            outcomes.extend(self.results(&request, some.len()).await?);
+        }
+        Ok(outcomes)
+    }
+
+    async fn results(&self, request: &Request, count: usize) -> Result<Vec<RowOutcome>, Failure> {
+        let results: Vec<WireResult> = self.json(request).await?;
+        if results.len() != count {
+            return Err(self.spot(request).bad_answer("the answer has not one result for each record").failure);
+        }
+        results.into_iter().map(outcome).collect::<Option<_>>().ok_or_else(|| {
+            self.spot(request).bad_answer("a result tells neither an id nor an error").failure
+        })
+    }
+}
+
+/// A record with its object and, where it has one, the value that names it.
+fn typed(object: &str, record: &Collected, key: Option<(&str, &str)>) -> Value {
+    let mut typed = Map::with_capacity(record.len() + 2);
+    typed.insert("attributes".to_owned(), json!({ "type": object }));
+    if let Some((field, value)) = key {
+        typed.insert(field.to_owned(), value.into());
+    }
+    typed.extend(record.clone());
+    Value::Object(typed)
+}
+
+fn outcome(result: WireResult) -> Option<RowOutcome> {
+    if result.success {
+        return Some(RowOutcome::Written { id: domain::people::to_18_characters(&result.id?).into_owned() });
+    }
+    let error = result.errors.into_iter().next()?;
+    let meaning = errors::of(&error.code, &error.message);
+    let words: String = error.message.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect();
+    let fields = error.fields.unwrap_or_default();
+    Some(RowOutcome::Refused {
+        advice: errors::advice(meaning.row, &fields),
+        message: format!("{} (Salesforce: {words})", meaning.words),
+        code: error.code,
+    })
+}
+
+fn is_changed(failure: &Failure) -> bool {
+    let code = failure.code.as_deref();
+    failure.kind == FailureKind::Conflict && code == Some("412") || code == Some("ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE_CHECK")
+}

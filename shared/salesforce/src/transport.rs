@@ -1,0 +1,84 @@
+//! How a request gets to Salesforce and its answer back. Must not know tokens, retries or what an answer means.
+//!
+//! Everything above this seam is the same whether answers come over the network or, in simulations that have to replay a run exactly,
+//! from a simulated Salesforce in the same process.
+
+use async_trait::async_trait;
+use domain::{Failure, FailureKind};
+use reqwest::{Client, ClientBuilder, Request, Response, redirect};
+
+use crate::config::SalesforceConfig;
+
+/// Longest wait for a connection.
+const CONNECT_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Why a request got no answer. The cause's own text is left out: it can hold the address with its parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SendError {
+    /// No connection could be made.
+    NoConnection,
+    /// The request cannot be put together.
+    BadRequest,
+    /// Nothing came in time.
+    TimedOut,
+    /// The connection broke.
+    Broken,
+}
+
+impl From<reqwest::Error> for SendError {
+    fn from(error: reqwest::Error) -> Self {
+        if error.is_connect() {
+            Self::NoConnection
+        } else if error.is_builder() {
+            Self::BadRequest
+        } else if error.is_timeout() {
+            Self::TimedOut
+        } else {
+            Self::Broken
+        }
+    }
+}
+
+/// Sends one request, once.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Gives the answer as soon as its head has come.
+    ///
+    /// # Errors
+    /// What kept an answer from coming. Statuses of any kind are answers.
+    async fn send(&self, request: Request) -> Result<Response, SendError>;
+}
+
+/// HTTP with TLS.
+pub(crate) struct Http(Client);
+
+impl Http {
+    /// # Errors
+    /// `BadSetting` when the machine's TLS set-up cannot be used.
+    pub fn new(config: &SalesforceConfig) -> Result<Self, Failure> {
+        Ok(Self(built(builder(config).gzip(true))?))
+    }
+}
+
+#[async_trait]
+impl Transport for Http {
+    async fn send(&self, request: Request) -> Result<Response, SendError> {
+        Ok(self.0.execute(request).await?)
+    }
+}
+
+/// Redirects are not followed: the token would go along. A proxy of the environment is of no use for this machine's own addresses.
+fn builder(config: &SalesforceConfig) -> ClientBuilder {
+    let builder = Client::builder()
+        .user_agent(concat!("actions-sync/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .connect_timeout(CONNECT_LIMIT);
+    if config.login_url.is_loopback() { builder.no_proxy() } else { builder }
+}
+
+fn built(builder: ClientBuilder) -> Result<Client, Failure> {
+    builder.build().map_err(|error| {
+        let text = format!("the HTTP client cannot be set up: {}", error.without_url());
+        Failure::new(FailureKind::BadSetting, text)
+    })
+}
