@@ -120,7 +120,7 @@ fn by_status(spot: Spot<'_>, status: u16) -> Trouble {
         404 => Trouble::last(spot.failure(FailureKind::NotFound, "Salesforce has nothing at this address").with_code(code)),
         412 => Trouble::last(spot.failure(FailureKind::Conflict, "the record was changed in between").with_code(code)),
         403 => Trouble::last(spot.failure(FailureKind::AccessDenied, "Salesforce denies access").with_code(code)),
-        300..400 => {
+        300..=399 => {
             let text = "the address answers with a redirect: name the organisation's My Domain in SALESFORCE_LOGIN_URL";
             Trouble::last(spot.failure(FailureKind::BadSetting, text).with_code(code))
         }

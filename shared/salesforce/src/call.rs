@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use domain::Failure;
-use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde::de::DeserializeOwned;
 
@@ -18,17 +17,11 @@ use crate::transport::SendError;
 /// Most new sessions for one call.
 const MAX_SESSIONS: u32 = 2;
 
-/// An answer that says yes.
-pub(crate) struct Answer {
-    pub status: StatusCode,
-    pub body: BytesMut,
-}
-
 impl Inner {
     /// Makes a call and reads its JSON.
     pub async fn json<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Failure> {
-        let answer = self.call(request).await?;
-        serde_json::from_slice(&answer.body)
+        let body = self.call(request).await?;
+        serde_json::from_slice(&body)
             .map_err(|_| self.spot(request).bad_answer("the answer is not the JSON that is documented").failure)
     }
 
@@ -38,14 +31,14 @@ impl Inner {
     }
 
     /// Makes a call.
-    pub async fn call(&self, request: &Request) -> Result<Answer, Failure> {
+    pub async fn call(&self, request: &Request) -> Result<BytesMut, Failure> {
         let mut retries = Retries::new(self.clock.as_ref(), self.chance.as_ref());
         let mut sessions = 0;
         let mut number = 0_u32;
         loop {
             number += 1;
             let trouble = match self.attempt(request, number).await {
-                Ok(answer) => return Ok(answer),
+                Ok(body) => return Ok(body),
                 Err(trouble) => trouble,
             };
             if trouble.again == Again::NewSession && sessions < MAX_SESSIONS {
@@ -60,7 +53,7 @@ impl Inner {
         }
     }
 
-    async fn attempt(&self, request: &Request, number: u32) -> Result<Answer, Trouble> {
+    async fn attempt(&self, request: &Request, number: u32) -> Result<BytesMut, Trouble> {
         let spot = self.spot(request);
         let permit = self.permits.acquire().await;
         let _permit = permit.map_err(|_| spot.unsent(SendError::Broken))?;
@@ -83,7 +76,7 @@ impl Inner {
         answer.map_err(|trouble| Trouble { took, ..trouble })
     }
 
-    async fn exchange(&self, request: &Request, session: &Session) -> Result<Answer, Trouble> {
+    async fn exchange(&self, request: &Request, session: &Session) -> Result<BytesMut, Trouble> {
         let spot = self.spot(request);
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", session.secret()))
             .map_err(|_| spot.bad_answer("the session cannot stand in a header"))?;
@@ -96,8 +89,8 @@ impl Inner {
         self.usage.learn(response.headers(), self.clock.now());
         let status = response.status();
         let body = answer::read_body(spot, response).await?;
-        if status.is_success() || status == StatusCode::NOT_MODIFIED {
-            return Ok(Answer { status, body });
+        if status.is_success() {
+            return Ok(body);
         }
         Err(answer::refusal(spot, status.as_u16(), &body))
     }

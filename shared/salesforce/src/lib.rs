@@ -8,7 +8,6 @@ mod activities;
 mod answer;
 mod call;
 mod client;
-mod clock;
 mod config;
 mod credentials;
 mod describe;
