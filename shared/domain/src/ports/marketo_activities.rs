@@ -115,6 +115,8 @@ pub struct ActivitySearch {
     pub since: Timestamp,
     /// API name of the attribute whose value is wanted.
     pub attribute: &'static str,
+    /// Its name in Marketo's pages, by which some answers call it.
+    pub attribute_name: &'static str,
 }
 
 /// An activity found.
