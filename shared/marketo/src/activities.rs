@@ -2,7 +2,7 @@
 
 use domain::Failure;
 use domain::people::MarketoId;
-use domain::ports::{Activity, ActivityKind};
+use domain::ports::{Activity, ActivityKind, ActivitySearch, FoundActivity};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -21,10 +21,14 @@ struct WireActivity {
     #[serde(rename = "activityTypeId")]
     activity_type_id: Option<WireId>,
     attributes: Option<Vec<WireAttribute>>,
+    /// What activities had before there was `marketoGUID`; not unique.
+    id: Option<WireId>,
 }
 
 #[derive(Deserialize)]
 struct WireAttribute {
+    #[serde(rename = "apiName")]
+    api_name: Option<String>,
     name: Option<String>,
     #[serde(default)]
     value: Value,
@@ -59,6 +63,43 @@ fn activity(spot: Spot<'_>, wire: WireActivity) -> Result<Activity, Failure> {
         other => ActivityKind::Other(other),
     };
     Ok(Activity { guid: wire.marketo_guid.unwrap_or_default(), person: MarketoId(person), at, kind })
+}
+
+/// All activities of a page with the value of the attribute that is looked for; one that cannot be understood spoils the page, because
+/// passing over it would make somebody add it again.
+pub(crate) fn found(
+    spot: Spot<'_>,
+    result: Vec<Value>,
+    search: &ActivitySearch,
+) -> Result<Vec<FoundActivity>, Failure> {
+    let read = |wire: WireActivity| {
+        let type_id = wire.activity_type_id.as_ref().and_then(WireId::get);
+        let type_id = type_id.ok_or_else(|| spot.nonsense("an activity came without an activityTypeId"))?;
+        let person = wire.lead_id.as_ref().and_then(WireId::get);
+        let person = person.ok_or_else(|| spot.nonsense("an activity came without a leadId"))?;
+        if !search.types.contains(&type_id) {
+            return Err(spot.nonsense("an activity came of a type that was not asked for"));
+        }
+        let guid = wire.marketo_guid.filter(|guid| !guid.is_empty());
+        let guid = guid.or_else(|| wire.id.as_ref().and_then(WireId::get).map(|id| id.to_string()));
+        let guid = guid.ok_or_else(|| spot.nonsense("an activity came without a marketoGUID"))?;
+        let attributes = wire.attributes.unwrap_or_default();
+        let value = attributes.into_iter().find(|attribute| attribute.is_sought(search)).map(|found| found.value);
+        Ok(FoundActivity { guid, person: MarketoId(person), type_id, value: values::text(value) })
+    };
+    values::items::<WireActivity>(spot, result)?.into_iter().map(read).collect()
+}
+
+impl WireAttribute {
+    /// Some answers name attributes by API name and name, others by name alone.
+    fn is_sought(&self, search: &ActivitySearch) -> bool {
+        let is = |name: &str, wanted: &str| name.eq_ignore_ascii_case(wanted);
+        match (self.api_name.as_deref().filter(|name| !name.is_empty()), self.name.as_deref()) {
+            (Some(api_name), _) => is(api_name, search.attribute),
+            (None, Some(name)) => is(name, search.attribute_name) || is(name, search.attribute),
+            (None, None) => false,
+        }
+    }
 }
 
 /// The losers of a merge: a list of numbers by the records seen, but text and single numbers are documented as possible for attributes.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
+use domain::ports::Sent;
 use domain::{Failure, FailureKind};
 use jiff::Timestamp;
 use reqwest::Response;
@@ -16,8 +17,8 @@ use crate::envelope::{self, Envelope};
 use crate::file::{self, OpenFile};
 use crate::identity::Token;
 use crate::request::Request;
-use crate::retry::{Again, Retries, Trouble};
-use crate::routes::{self, Route};
+use crate::retry::{Again, CarriedOut, Retries, Trouble};
+use crate::routes::{self, Route, Wait};
 use crate::times;
 
 /// Largest answer that is read into memory, bytes: 300 people with every field are far below.
@@ -34,15 +35,27 @@ enum Answer {
 impl Inner {
     /// Makes a call that is answered with an envelope.
     pub async fn call(&self, request: &Request) -> Result<Envelope, Failure> {
-        match self.repeat(request).await? {
+        match self.repeat(request).await.map_err(|trouble| trouble.failure)? {
             Answer::Envelope(envelope) => Ok(envelope),
             Answer::File(_) => Err(self.spot(request.route).nonsense("a file came in place of an answer")),
         }
     }
 
+    /// Makes a call that is not safe to repeat ([`Request::once`]), and says what is known of it.
+    pub async fn call_once(&self, request: &Request) -> Sent<Envelope> {
+        match self.repeat(request).await {
+            Ok(Answer::Envelope(envelope)) => Sent::Answered(envelope),
+            Ok(Answer::File(_)) => {
+                Sent::Unknown(self.spot(request.route).nonsense("a file came in place of an answer"))
+            }
+            Err(trouble) if trouble.carried_out == CarriedOut::No => Sent::NotCarriedOut(trouble.failure),
+            Err(trouble) => Sent::Unknown(trouble.failure),
+        }
+    }
+
     /// Opens a file.
     pub async fn open(&self, request: &Request) -> Result<Box<OpenFile>, Failure> {
-        match self.repeat(request).await? {
+        match self.repeat(request).await.map_err(|trouble| trouble.failure)? {
             Answer::File(file) => Ok(file),
             Answer::Envelope(_) => Err(self.spot(request.route).nonsense("an answer came in place of a file")),
         }
@@ -53,7 +66,7 @@ impl Inner {
         Spot { route, host: self.config.base_url.host(), now: self.marketo_clock.now(), fields: &[] }
     }
 
-    async fn repeat(&self, request: &Request) -> Result<Answer, Failure> {
+    async fn repeat(&self, request: &Request) -> Result<Answer, Trouble> {
         let mut retries = Retries::new(self.clock.as_ref(), self.chance.as_ref());
         let mut tokens = 0;
         let mut number = 0_u32;
@@ -61,6 +74,9 @@ impl Inner {
             number += 1;
             let trouble = match self.attempt(request, number).await {
                 Ok(answer) => return Ok(answer),
+                Err(trouble) if request.once && trouble.carried_out == CarriedOut::Maybe => {
+                    Trouble { again: Again::Never, ..trouble }
+                }
                 Err(trouble) => trouble,
             };
             if trouble.again == Again::NewToken && tokens < MAX_TOKENS {
@@ -76,12 +92,12 @@ impl Inner {
         }
     }
 
-    /// One try. The budget is asked last but for the token, so that what it gives is used at once.
+    /// One try. The budget is asked last but for the token, so that what it gives is used at once. Until there is a token, nothing is sent.
     async fn attempt(&self, request: &Request, number: u32) -> Result<Answer, Trouble> {
         let permit = self.permits.clone().acquire_owned().await;
-        let permit = permit.map_err(|_| self.spot(request.route).lost("the client is closing"))?;
-        self.budget.take().await.map_err(Trouble::last)?;
-        let token = self.identity.token().await.map_err(Trouble::last)?;
+        let permit = permit.map_err(|_| self.spot(request.route).lost("the client is closing").in_vain())?;
+        self.budget.take().await.map_err(|failure| Trouble::last(failure).in_vain())?;
+        let token = self.identity.token().await.map_err(|failure| Trouble::last(failure).in_vain())?;
         let began = self.clock.now();
         let answer = self.exchange(request, &token, permit).await;
         let took = elapsed(began, self.clock.now());
@@ -106,12 +122,16 @@ impl Inner {
     ) -> Result<Answer, Trouble> {
         let spot = Spot { fields: &request.fields, ..self.spot(request.route) };
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", token.secret()))
-            .map_err(|_| spot.bad_answer("the access token cannot stand in a header"))?;
+            .map_err(|_| spot.bad_answer("the access token cannot stand in a header").in_vain())?;
         bearer.set_sensitive(true);
         let mut ready = request.build(&self.config.base_url).map_err(|error| classify::unsent(spot, error))?;
         ready.headers_mut().insert(AUTHORIZATION, bearer);
         let exchange = async {
             let sent = self.clock.now();
+            // Nothing may come between this and the sending.
+            if request.not_after.is_some_and(|last| sent > last) {
+                return Err(spot.too_late());
+            }
             let response = self.transport.send(ready).await.map_err(|error| classify::unsent(spot, error))?;
             self.marketo_clock.learn(response.headers().get(DATE).and_then(|date| date.to_str().ok()), sent);
             let spot = Spot { now: self.marketo_clock.now(), ..spot };
@@ -126,7 +146,11 @@ impl Inner {
             };
             answer.map_err(|trouble| Trouble { retry_after: asked, ..trouble })
         };
-        let limit = if request.route.slow { self.limits.slow } else { self.limits.usual };
+        let limit = match request.route.wait {
+            Wait::Usual => self.limits.usual,
+            Wait::Adding => self.limits.adding,
+            Wait::Slow => self.limits.slow,
+        };
         tokio::time::timeout(limit, exchange).await.unwrap_or_else(|_| Err(spot.lost("no answer in time")))
     }
 }

@@ -7,7 +7,7 @@ use domain::budget::next_central_midnight;
 use domain::{Failure, FailureKind};
 use jiff::Timestamp;
 
-use crate::retry::{Again, Trouble};
+use crate::retry::{Again, CarriedOut, Trouble};
 use crate::routes::{self, Route};
 use crate::transport::SendError;
 
@@ -44,6 +44,12 @@ impl Spot<'_> {
     pub fn lost(&self, text: &str) -> Trouble {
         Trouble::new(self.failure(FailureKind::Unavailable, text), Again::Backoff)
     }
+
+    /// The time in which the request may be sent is over.
+    pub fn too_late(&self) -> Trouble {
+        let text = "nothing was sent, because the time in which it may be sent was over";
+        Trouble::last(self.failure(FailureKind::Unavailable, text)).in_vain()
+    }
 }
 
 /// Whether an error of the enqueue call says that the job is in the queue already, which is what was wanted.
@@ -67,7 +73,29 @@ pub(crate) fn vendor_error(spot: Spot<'_>, code: &str, message: &str) -> Trouble
     let failure = if code.is_empty() { failure } else { failure.with_code(short(code)) };
     let resets = matches!(kind, FailureKind::DailyCalls | FailureKind::DailyExport);
     let failure = if resets { failure.with_until(next_central_midnight(spot.now)) } else { failure };
-    Trouble::new(failure, again)
+    Trouble { carried_out: carried_out(code), ..Trouble::new(failure, again) }
+}
+
+/// Whether a request that was answered with this code, or with this HTTP status and no code, may have been carried out.
+///
+/// Marketo's page says of all 6xx that the request was not executed, but of some of them something that does not go with this: 604 came
+/// when it "was running for too long", 611 is "all unhandled exceptions". Of 608 and 614 it does not say how far the request had come.
+/// Of 7xx and 1xxx those are certain that name something wrong with the request as a whole; what is about one record belongs into its
+/// row, and says nothing of the others if it stands elsewhere. What is not listed is not certain.
+fn carried_out(code: &str) -> CarriedOut {
+    match code.parse::<u16>().unwrap_or_default() {
+        // The vendor's: token, permission, limits, address, method, content type, JSON, subscription type.
+        601..=603 | 605..=607 | 609 | 610 | 612 | 613 | 615 | 616 => CarriedOut::No,
+        604 | 608 | 611 | 614 => CarriedOut::Maybe,
+        // Parameters, feature, date, rules. 713 and 719 are Marketo's own troubles.
+        701..=704 | 709..=711 => CarriedOut::No,
+        // Type mismatch, missing value, wrong value, name taken, field or object not known, CRM, no free slot, filter.
+        1001..=1003 | 1005 | 1006 | 1011 | 1013 | 1017 | 1018 | 1027 | 1028 | 1035 => CarriedOut::No,
+        // HTTP: redirects and refusals, but for a server and a proxy that waited too long.
+        408 | 499 => CarriedOut::Maybe,
+        300..=498 => CarriedOut::No,
+        _ => CarriedOut::Maybe,
+    }
 }
 
 /// The vendor's error-code page as far as it matters here. 6xx: the whole request was not executed; 7xx: it was and failed; 1xxx: data.
@@ -96,9 +124,14 @@ fn rule(code: &str) -> (FailureKind, Again, &'static str) {
         "616" | "703" => (Kind::Unsupported, Again::Never, "this subscription does not have this feature"),
         "713" => (Kind::Unavailable, Again::Backoff, "Marketo had a transient error"),
         "1003" => (Kind::BadRequest, Again::Never, "Marketo refused a value in the request"),
+        "1005" | "1017" => (Kind::BadRequest, Again::Never, "there is one with this name already"),
         "1006" => (Kind::UnknownField, Again::Never, "a field is not known to this subscription"),
         "1013" => (Kind::NotFound, Again::Never, "Marketo has no such object"),
         "1022" => (Kind::Unavailable, Again::Backoff, "the object is in use"),
+        "1027" => {
+            (Kind::BadRequest, Again::Never, "the subscription has all the custom activity types that it may have")
+        }
+        "1028" => (Kind::BadRequest, Again::Never, "the custom activity type has all the attributes that it may have"),
         "1035" => (Kind::Unsupported, Again::Never, "this subscription does not offer this export filter"),
         "500" | "502" | "503" | "504" => (Kind::Unavailable, Again::Backoff, "Marketo had a server error"),
         _ => (Kind::BadRequest, Again::Never, "Marketo refused the request"),
@@ -136,7 +169,8 @@ pub(crate) fn http_status(spot: Spot<'_>, status: u16) -> Trouble {
         500..=599 => (Kind::Unavailable, Again::Backoff, "Marketo or a gateway had a server error"),
         _ => (Kind::BadRequest, Again::Never, "the request was refused"),
     };
-    Trouble::new(spot.failure(kind, text).with_code(status.to_string()), again)
+    let code = status.to_string();
+    Trouble { carried_out: carried_out(&code), ..Trouble::new(spot.failure(kind, text).with_code(code), again) }
 }
 
 /// What a request that got no whole answer means.
@@ -144,10 +178,10 @@ pub(crate) fn unsent(spot: Spot<'_>, error: SendError) -> Trouble {
     match error {
         SendError::NoConnection => {
             let text = format!("no connection to {}; check MARKETO_BASE_URL and the network", spot.host);
-            Trouble::new(spot.failure(FailureKind::Unreachable, &text), Again::Backoff)
+            Trouble::new(spot.failure(FailureKind::Unreachable, &text), Again::Backoff).in_vain()
         }
         SendError::BadRequest => {
-            Trouble::last(spot.failure(FailureKind::BadRequest, "the request cannot be put together"))
+            Trouble::last(spot.failure(FailureKind::BadRequest, "the request cannot be put together")).in_vain()
         }
         SendError::TimedOut => spot.lost("no answer in time"),
         SendError::Broken => spot.lost("the connection broke off"),

@@ -98,6 +98,8 @@ fn is_loopback(host: &str) -> bool {
 pub struct TimeLimits {
     /// A whole request, answer included: 60 s.
     pub usual: Duration,
+    /// The same for adding activities, for which Marketo gives itself 90 s: who gives up earlier does not know what came of it.
+    pub adding: Duration,
     /// The same for paging tokens and the asset API, for which Marketo gives itself 300 s.
     pub slow: Duration,
     /// Between two pieces of an export file: 60 s.
@@ -106,6 +108,11 @@ pub struct TimeLimits {
 
 impl Default for TimeLimits {
     fn default() -> Self {
-        Self { usual: Duration::from_secs(60), slow: Duration::from_secs(300), stall: Duration::from_secs(60) }
+        Self {
+            usual: Duration::from_secs(60),
+            adding: Duration::from_secs(90),
+            slow: Duration::from_secs(300),
+            stall: Duration::from_secs(60),
+        }
     }
 }

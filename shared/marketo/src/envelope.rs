@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::classify::{self, Spot};
-use crate::retry::Trouble;
+use crate::retry::{CarriedOut, Trouble};
 
 /// What a good answer must have besides `success`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +44,9 @@ struct Wire {
     more_result: Option<bool>,
 }
 
+/// Why a request, or one record of it, was refused.
 #[derive(Debug, Deserialize)]
-struct WireError {
+pub(crate) struct WireError {
     /// A string by the book, a number at times.
     #[serde(default)]
     code: Value,
@@ -54,7 +55,7 @@ struct WireError {
 }
 
 impl WireError {
-    fn code(&self) -> String {
+    pub fn code(&self) -> String {
         match &self.code {
             Value::String(text) => text.trim().to_owned(),
             Value::Number(number) => number.to_string(),
@@ -62,7 +63,7 @@ impl WireError {
         }
     }
 
-    fn message(&self) -> &str {
+    pub fn message(&self) -> &str {
         self.message.as_str().unwrap_or_default()
     }
 }
@@ -84,7 +85,10 @@ pub(crate) fn read(spot: Spot<'_>, status: u16, body: &[u8], expect: Expect) -> 
         if code.is_empty() && !good_status {
             return Err(classify::http_status(spot, status));
         }
-        return Err(classify::vendor_error(spot, &code, error.message()));
+        let trouble = classify::vendor_error(spot, &code, error.message());
+        // An answer that fails and succeeds in one is no word to rely on.
+        let contradictory = wire.success == Some(true) || wire.result.is_some_and(|result| !result.is_empty());
+        return Err(if contradictory { Trouble { carried_out: CarriedOut::Maybe, ..trouble } } else { trouble });
     }
     if !good_status {
         return Err(classify::http_status(spot, status));

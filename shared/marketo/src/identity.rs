@@ -144,7 +144,7 @@ impl Identity {
             };
             let took = call::elapsed(began, self.clock.now());
             tracing::debug!(code = trouble.failure.code.as_deref().unwrap_or("-"), "marketo gave no token");
-            retries.wait(Trouble { took, ..trouble }).await?;
+            retries.wait(Trouble { took, ..trouble }).await.map_err(|trouble| trouble.failure)?;
         }
     }
 

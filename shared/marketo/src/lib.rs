@@ -4,6 +4,7 @@
 //! error codes, paging, export files. Must not know who is synced, what is stored, or where settings come from; wire shapes stay private.
 
 mod activities;
+mod activity_types;
 mod call;
 mod changes;
 mod classify;
@@ -11,6 +12,7 @@ mod client;
 mod clock;
 mod config;
 mod credentials;
+mod custom_activities;
 mod envelope;
 mod exports;
 mod file;

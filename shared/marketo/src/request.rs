@@ -1,6 +1,7 @@
 //! One request as data, and how it is put on the wire. Sends nothing.
 
 use domain::{Failure, FailureKind};
+use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RANGE};
 use reqwest::{Method, Url};
 use serde_json::Value;
@@ -13,7 +14,7 @@ use crate::transport::SendError;
 /// Longest query that is sent in the address. Marketo refuses addresses above 8 KB (414); gateways in between may refuse earlier.
 const LONGEST_QUERY: usize = 6 * 1024;
 
-/// A request that can be sent any number of times.
+/// A request. It can be sent any number of times, unless it says otherwise.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// The endpoint.
@@ -24,6 +25,10 @@ pub(crate) struct Request {
     pub from: u64,
     /// Fields that it asks for, which a refusal may name.
     pub fields: Vec<String>,
+    /// Whether it must not be carried out twice.
+    pub once: bool,
+    /// The last moment to send it, on this machine's clock.
+    pub not_after: Option<Timestamp>,
     path: String,
     query: Option<String>,
     body: Body,
@@ -39,7 +44,17 @@ enum Body {
 impl Request {
     /// A request without parameters.
     pub fn new(route: Route, expect: Expect) -> Self {
-        Self { route, expect, from: 0, fields: Vec::new(), path: route.path.to_owned(), query: None, body: Body::None }
+        Self {
+            route,
+            expect,
+            from: 0,
+            fields: Vec::new(),
+            once: false,
+            not_after: None,
+            path: route.path.to_owned(),
+            query: None,
+            body: Body::None,
+        }
     }
 
     /// A `GET` with parameters.
@@ -71,6 +86,29 @@ impl Request {
             return Err(Failure::new(FailureKind::BadRequest, text));
         }
         Ok(Self { path: route.path.replace("{exportId}", id), ..Self::new(route, expect) })
+    }
+
+    /// The same about one custom activity type.
+    ///
+    /// # Errors
+    /// `BadRequest` when the name is not one that can stand in a path.
+    pub fn about_type(self, api_name: &str) -> Result<Self, Failure> {
+        if api_name.is_empty() || !api_name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            let text =
+                format!("{}: the type's API name holds other than letters, digits and underscores", self.route.name());
+            return Err(Failure::new(FailureKind::BadRequest, text));
+        }
+        Ok(Self { path: self.path.replace("{apiName}", api_name), ..self })
+    }
+
+    /// The same as one that must not be carried out twice: it is repeated only after failures that say that it was not carried out.
+    pub fn once(self) -> Self {
+        Self { once: true, ..self }
+    }
+
+    /// The same as one that is sent no later than this, on this machine's clock.
+    pub fn not_after(self, last: Timestamp) -> Self {
+        Self { not_after: Some(last), ..self }
     }
 
     /// The same with the names of the fields that it asks for.

@@ -1,7 +1,7 @@
 //! How often and after which pause a refused or lost request is repeated. Knows nothing of what is asked for.
 //!
-//! Everything that this client sends is safe to repeat: reads change nothing, an export job made twice leaves an idle one, queueing and
-//! cancelling twice are one.
+//! Nearly everything that this client sends is safe to repeat: reads change nothing, an export job made twice leaves an idle one, queueing
+//! and cancelling twice are one. What is not is repeated only where a failure says that it was not carried out.
 
 use std::time::Duration;
 
@@ -33,6 +33,15 @@ pub(crate) enum Again {
     Busy,
 }
 
+/// Whether a request that failed was carried out all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CarriedOut {
+    /// It was not, for certain.
+    No,
+    /// It may have been, or may be yet.
+    Maybe,
+}
+
 /// A failed try.
 #[derive(Debug, Clone)]
 pub(crate) struct Trouble {
@@ -40,6 +49,8 @@ pub(crate) struct Trouble {
     pub failure: Failure,
     /// Whether there is another try.
     pub again: Again,
+    /// What matters of it for a request that must not be carried out twice.
+    pub carried_out: CarriedOut,
     /// What the `Retry-After` header asked for.
     pub retry_after: Option<Duration>,
     /// How long the try took.
@@ -48,12 +59,17 @@ pub(crate) struct Trouble {
 
 impl Trouble {
     pub fn new(failure: Failure, again: Again) -> Self {
-        Self { failure, again, retry_after: None, took: Duration::ZERO }
+        Self { failure, again, carried_out: CarriedOut::Maybe, retry_after: None, took: Duration::ZERO }
     }
 
     /// A failure that ends the call.
     pub fn last(failure: Failure) -> Self {
         Self::new(failure, Again::Never)
+    }
+
+    /// The same of a request that was certainly not carried out.
+    pub fn in_vain(self) -> Self {
+        Self { carried_out: CarriedOut::No, ..self }
     }
 }
 
@@ -84,8 +100,8 @@ impl<'a> Retries<'a> {
         }
     }
 
-    /// Waits for the next try, or gives the failure back when there is none.
-    pub async fn wait(&mut self, trouble: Trouble) -> Result<(), Failure> {
+    /// Waits for the next try, or gives the trouble back when there is none.
+    pub async fn wait(&mut self, trouble: Trouble) -> Result<(), Trouble> {
         self.tries += 1;
         self.spent += trouble.took;
         let most = if trouble.failure.kind == FailureKind::Unreachable { MAX_TRIES_UNREACHABLE } else { MAX_TRIES };
@@ -103,7 +119,7 @@ impl<'a> Retries<'a> {
                 self.spent += pause;
                 Ok(())
             }
-            _ => Err(self.told_when(trouble.failure, asked)),
+            _ => Err(Trouble { failure: self.told_when(trouble.failure, asked), ..trouble }),
         }
     }
 

@@ -14,6 +14,12 @@ pub const ROUTES: &[(&str, &str)] = &[
     LEAD_CHANGES.pair(),
     ACTIVITIES.pair(),
     DELETED_LEADS.pair(),
+    ADD_ACTIVITIES.pair(),
+    ACTIVITY_TYPES.pair(),
+    CREATE_ACTIVITY_TYPE.pair(),
+    DESCRIBE_ACTIVITY_TYPE.pair(),
+    CREATE_ACTIVITY_ATTRIBUTES.pair(),
+    APPROVE_ACTIVITY_TYPE.pair(),
     EXPORT_CREATE.pair(),
     EXPORT_ENQUEUE.pair(),
     EXPORT_STATUS.pair(),
@@ -33,12 +39,31 @@ pub(crate) const PAGING_TOKEN: Route = Route::get("/rest/v1/activities/pagingtok
 pub(crate) const LEAD_CHANGES: Route = Route::get("/rest/v1/activities/leadchanges.json");
 pub(crate) const ACTIVITIES: Route = Route::get("/rest/v1/activities.json");
 pub(crate) const DELETED_LEADS: Route = Route::get("/rest/v1/activities/deletedleads.json");
+pub(crate) const ADD_ACTIVITIES: Route = Route::post("/rest/v1/activities/external.json").adding();
+pub(crate) const ACTIVITY_TYPES: Route = Route::get("/rest/v1/activities/external/types.json");
+pub(crate) const CREATE_ACTIVITY_TYPE: Route = Route::post("/rest/v1/activities/external/type.json");
+pub(crate) const DESCRIBE_ACTIVITY_TYPE: Route =
+    Route::get("/rest/v1/activities/external/type/{apiName}/describe.json");
+pub(crate) const CREATE_ACTIVITY_ATTRIBUTES: Route =
+    Route::post("/rest/v1/activities/external/type/{apiName}/attributes/create.json");
+pub(crate) const APPROVE_ACTIVITY_TYPE: Route = Route::post("/rest/v1/activities/external/type/{apiName}/approve.json");
 pub(crate) const EXPORT_CREATE: Route = Route::post("/bulk/v1/leads/export/create.json");
 pub(crate) const EXPORT_ENQUEUE: Route = Route::post("/bulk/v1/leads/export/{exportId}/enqueue.json");
 pub(crate) const EXPORT_STATUS: Route = Route::get("/bulk/v1/leads/export/{exportId}/status.json");
 pub(crate) const EXPORT_FILE: Route = Route::get("/bulk/v1/leads/export/{exportId}/file.json");
 pub(crate) const EXPORT_CANCEL: Route = Route::post("/bulk/v1/leads/export/{exportId}/cancel.json");
 pub(crate) const USAGE: Route = Route::get("/rest/v1/stats/usage.json");
+
+/// How long the server may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// As for most: 60 s at most.
+    Usual,
+    /// 90 s.
+    Adding,
+    /// 300 s.
+    Slow,
+}
 
 /// One route of the vendor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,21 +72,26 @@ pub(crate) struct Route {
     pub method: &'static str,
     /// Path template.
     pub path: &'static str,
-    /// Whether the server may take 300 s.
-    pub slow: bool,
+    /// How long the server may take.
+    pub wait: Wait,
 }
 
 impl Route {
     const fn get(path: &'static str) -> Self {
-        Self { method: "GET", path, slow: false }
+        Self { method: "GET", path, wait: Wait::Usual }
     }
 
     const fn post(path: &'static str) -> Self {
-        Self { method: "POST", path, slow: false }
+        Self { method: "POST", path, wait: Wait::Usual }
+    }
+
+    const fn adding(mut self) -> Self {
+        self.wait = Wait::Adding;
+        self
     }
 
     const fn slow(mut self) -> Self {
-        self.slow = true;
+        self.wait = Wait::Slow;
         self
     }
 

@@ -77,6 +77,8 @@ fn builder(config: &MarketoConfig) -> ClientBuilder {
     let builder = Client::builder()
         .user_agent(concat!("actions-sync/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
+        // A request that the far side turned down unseen is told to whoever sent it, who may have no more time for another.
+        .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_LIMIT);
     if config.base_url.is_loopback() { builder.no_proxy() } else { builder }
 }

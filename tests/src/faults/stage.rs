@@ -128,7 +128,7 @@ impl Stage {
                 max_in_flight: 2,
             };
             let waits = if scene.short_waits {
-                TimeLimits { usual: SHORT_WAIT, slow: SHORT_WAIT, stall: SHORT_WAIT }
+                TimeLimits { usual: SHORT_WAIT, adding: SHORT_WAIT, slow: SHORT_WAIT, stall: SHORT_WAIT }
             } else {
                 TimeLimits::default()
             };

@@ -183,6 +183,10 @@ pub struct StreamConfig {
     pub owner_value_share: f64,
     /// Share of merge losers that are also reported as deleted.
     pub losers_reported_share: f64,
+    /// Share of custom activities that show up only after `late_custom_seconds`.
+    pub late_custom_share: f64,
+    /// How long late custom activities stay out of the streams.
+    pub late_custom_seconds: u64,
 }
 
 impl Default for StreamConfig {
@@ -194,6 +198,8 @@ impl Default for StreamConfig {
             skewed_date_share: 0.1,
             owner_value_share: 0.5,
             losers_reported_share: 0.5,
+            late_custom_share: 0.0,
+            late_custom_seconds: 45,
         }
     }
 }

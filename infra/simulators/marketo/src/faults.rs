@@ -45,6 +45,8 @@ pub enum FaultAction {
     BadJson,
     /// A successful envelope without `result`.
     NoResult,
+    /// A successful envelope whose `result` lacks its last item.
+    FewerResults,
     /// A failed envelope where an export file is expected.
     JsonErrorAsFile(String),
     /// The token in use dies at every so-manieth matching call.
@@ -147,6 +149,7 @@ fn read_action(value: &Value) -> Option<FaultAction> {
         ("emptyBody", FaultAction::EmptyBody),
         ("badJson", FaultAction::BadJson),
         ("noResult", FaultAction::NoResult),
+        ("fewerResults", FaultAction::FewerResults),
     ];
     flags.into_iter().find(|(key, _)| set(key).is_some()).map(|(_, action)| action)
 }
@@ -247,6 +250,7 @@ mod tests {
             r#"{"emptyBody":true}"#,
             r#"{"badJson":true}"#,
             r#"{"noResult":true}"#,
+            r#"{"fewerResults":true}"#,
             r#"{"jsonErrorAsFile":"1029"}"#,
             r#"{"tokenDies":{"everyCalls":20}}"#,
             r#"{"tokenDies":"everyCalls","everyCalls":20}"#,

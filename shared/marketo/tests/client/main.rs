@@ -2,14 +2,18 @@
 //! documentation, not from the client. Time is virtual: no test sleeps.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say so at once")]
 
+mod activity_types;
+mod adding;
 mod changes;
 mod config;
+mod custom_activities;
 mod exports;
 mod failures;
 mod files;
 mod identity;
 mod people;
 mod rows;
+mod simulated;
 mod simulator;
 mod support;
 mod time;

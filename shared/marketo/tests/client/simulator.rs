@@ -6,62 +6,21 @@ use std::io::Cursor;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use domain::people::MarketoId;
 use domain::ports::{
-    ActivityKind, ActivityPage, Chance, Clock, ExportFile, ExportFilter, ExportId, ExportStatus, MarketoChanges,
+    ActivityKind, ActivityPage, Clock, ExportFile, ExportFilter, ExportId, ExportStatus, MarketoChanges,
     MarketoExports, MarketoPeople, PagingToken,
 };
-use domain::{Failure, FailureKind, Timestamp};
+use domain::{Failure, FailureKind};
 use futures_util::StreamExt;
 use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials};
-use simulator_marketo::{ChangeSet, ClockMode, Config, Fault, FaultAction, Limits, Simulator};
+use simulator_marketo::{ChangeSet, Config, Fault, FaultAction, Limits};
 
+use crate::simulated::{Middle, Set, set};
 use crate::support::{FakeBudget, SECRET, at, names};
 
 const FIELDS: [&str; 5] = ["id", "firstName", "lastName", "email", "company"];
 const MOST_PAGES: usize = 500;
-
-/// The simulator's clock, moved by the client's pauses.
-struct SimulatedClock(simulator_marketo::World);
-
-#[async_trait]
-impl Clock for SimulatedClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_second(self.0.now()).unwrap()
-    }
-
-    async fn sleep(&self, pause: Duration) {
-        self.0.advance(pause.as_secs_f64().ceil() as i64);
-        tokio::task::yield_now().await;
-    }
-}
-
-struct Middle;
-
-impl Chance for Middle {
-    fn next_u64(&self) -> u64 {
-        u64::MAX / 2
-    }
-}
-
-struct Set {
-    simulator: Simulator,
-    client: MarketoClient,
-    clock: Arc<SimulatedClock>,
-}
-
-async fn set(config: Config) -> Set {
-    let start = at("2026-07-01T12:00:00Z").as_second();
-    let config = Config { client_secret: SECRET.to_owned(), clock: ClockMode::Manual(Some(start)), ..config };
-    let client_id = config.client_id.clone();
-    let simulator = Simulator::start(config).await.unwrap();
-    let clock = Arc::new(SimulatedClock(simulator.world()));
-    let base_url = BaseUrl::parse(&simulator.base_url()).unwrap();
-    let config = MarketoConfig { base_url, credentials: PlainCredentials::shared(client_id, SECRET), max_in_flight: 4 };
-    let client = MarketoClient::new(config, clock.clone(), Arc::new(Middle), Arc::new(FakeBudget::default())).unwrap();
-    Set { simulator, client, clock }
-}
 
 impl Set {
     async fn finished(&self, filter: &ExportFilter) -> (ExportId, ExportFile) {

@@ -227,7 +227,7 @@ impl World {
     /// Waits of the client's that are bound to real time are cut short.
     pub async fn impatient() -> Self {
         let short = Duration::from_millis(100);
-        Self::with(5, TimeLimits { usual: short, slow: short, stall: short }).await
+        Self::with(5, TimeLimits { usual: short, adding: short, slow: short, stall: short }).await
     }
 
     /// A client that asks for its credentials here.

@@ -171,6 +171,7 @@ async fn struck(
             work(call, handler).await
         }
         FaultAction::NoResult => job_faults::without_result(work(call, handler).await),
+        FaultAction::FewerResults => job_faults::with_fewer_results(work(call, handler).await),
         action => return spoiled(call, handler, action, fault.after_work, accepts_gzip, flight).await,
     };
     finish(&service, endpoint, &client, outcome, accepts_gzip, flight)

@@ -7,6 +7,7 @@ use super::call::{Call, Failure, Outcome, result};
 use crate::clock::{iso, parse};
 use crate::world::activity::{Activity, Detail};
 use crate::world::custom::{CustomAttribute, CustomType, Definition};
+use crate::world::hash::{hash, within};
 use crate::world::state::State;
 
 const MOST_TYPES: usize = 10;
@@ -133,6 +134,9 @@ pub(crate) fn describe_type(call: &Call) -> Outcome {
     let draft = call.param("draft") == Some("true");
     call.subscription().with_state(|state, _| {
         let kind = state.custom_types.by_name.get(call.part(0)).ok_or_else(|| unknown_type(call))?;
+        if draft && kind.draft.is_none() {
+            return Err(Failure::new("1013", format!("Custom activity type '{}' has no draft", call.part(0))));
+        }
         result(vec![type_json(kind, draft, true)])
     })
 }
@@ -277,7 +281,7 @@ fn add_one(state: &mut State, record: &Value, now_ms: i64) -> Result<Activity, F
         lead,
         kind: kind_id,
         date,
-        visible_ms: now_ms,
+        visible_ms: visible_from(state, now_ms),
         primary_id: None,
         primary: Some(primary),
         detail: Detail::Custom(detail),
@@ -287,6 +291,14 @@ fn add_one(state: &mut State, record: &Value, now_ms: i64) -> Result<Activity, F
     let place = (date * 1000).clamp(state.base.start_at * 1000, now_ms);
     state.log.append(place, activity.clone());
     Ok(activity)
+}
+
+/// When the streams begin to show the next activity: at once, or late.
+fn visible_from(state: &State, now_ms: i64) -> i64 {
+    let streams = &state.streams;
+    let late = within(hash(state.base.seed, state.log.next, 79), streams.late_custom_share);
+    let late_ms = i64::try_from(streams.late_custom_seconds).unwrap_or(i64::MAX / 2000) * 1000;
+    if late { now_ms + late_ms } else { now_ms }
 }
 
 /// Values come back in the type of their attribute.

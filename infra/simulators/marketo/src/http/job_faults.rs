@@ -1,7 +1,7 @@
 //! Faults that happen to export jobs: a job that fails, names a wrong checksum, or has no file.
 //! Must not know the other faults.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::call::{Call, Outcome, Reply};
 use crate::export::jobs::{Job, JobKind};
@@ -49,12 +49,25 @@ fn mark(job: &mut Job, action: &FaultAction) {
 
 /// The envelope without its result.
 pub(crate) fn without_result(outcome: Outcome) -> Outcome {
+    altered(outcome, |members| {
+        members.remove("result");
+    })
+}
+
+/// The envelope without the last item of its result.
+pub(crate) fn with_fewer_results(outcome: Outcome) -> Outcome {
+    altered(outcome, |members| {
+        if let Some(Value::Array(rows)) = members.get_mut("result") {
+            rows.pop();
+        }
+    })
+}
+
+fn altered(outcome: Outcome, act: impl FnOnce(&mut Map<String, Value>)) -> Outcome {
     match outcome {
-        Ok(Reply::Envelope(mut envelope)) => {
-            if let Value::Object(members) = &mut envelope {
-                members.remove("result");
-            }
-            Ok(Reply::Envelope(envelope))
+        Ok(Reply::Envelope(Value::Object(mut members))) => {
+            act(&mut members);
+            Ok(Reply::Envelope(Value::Object(members)))
         }
         other => other,
     }

@@ -48,7 +48,7 @@ impl CustomType {
         }
     }
 
-    /// The draft where there is one or it is asked for, else what is approved.
+    /// The draft where it is asked for, else what is approved; the draft also where nothing is approved yet.
     pub(crate) fn definition(&self, draft: bool) -> Option<&Definition> {
         if draft { self.draft.as_ref() } else { self.approved.as_ref().or(self.draft.as_ref()) }
     }

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use simulator_marketo::{Fault, FaultAction};
 
-use crate::support::{Api, code, small};
+use crate::support::{Api, code, result, small};
 
 const LISTS: &str = "/rest/v1/lists.json";
 const ON_LISTS: &str = "GET /rest/v1/lists.json";
@@ -76,7 +76,7 @@ async fn connections_close_before_and_within_the_body() {
 }
 
 #[tokio::test]
-async fn bodies_come_empty_halved_or_without_result() {
+async fn bodies_come_empty_halved_without_result_or_with_less_of_it() {
     let api = with(Fault::once(ON_LISTS, FaultAction::EmptyBody)).await;
     let world = api.simulator.world();
     let empty = api.request("GET", LISTS).send().await.unwrap();
@@ -87,6 +87,9 @@ async fn bodies_come_empty_halved_or_without_result() {
     world.set_faults(vec![Fault::once("*", FaultAction::NoResult)]);
     let none = api.get(LISTS, &[]).await;
     assert!(none["success"] == true && none["result"].is_null());
+    let whole = result(&api.get(LISTS, &[]).await);
+    world.set_faults(vec![Fault::once("*", FaultAction::FewerResults)]);
+    assert_eq!(result(&api.get(LISTS, &[]).await), whole[..whole.len() - 1]);
 }
 
 #[tokio::test]

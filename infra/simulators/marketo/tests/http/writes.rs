@@ -1,7 +1,7 @@
 //! Writing: custom activities and their types, people.
 
 use serde_json::{Value, json};
-use simulator_marketo::{Fault, FaultAction};
+use simulator_marketo::{Config, Fault, FaultAction, StreamConfig};
 
 use crate::support::{Api, code, result, small};
 
@@ -86,6 +86,25 @@ async fn a_write_may_happen_although_its_answer_is_lost() {
 }
 
 #[tokio::test]
+async fn a_late_record_is_there_and_shown_only_later() {
+    let streams = StreamConfig { late_custom_share: 0.5, late_custom_seconds: 45, ..small().streams };
+    let api = Api::start(Config { streams, ..small() }).await;
+    let kind = approved_type(&api).await;
+    let input: Vec<Value> = (0..40).map(|nth| record(1_000_001, kind, &nth.to_string())).collect();
+    let told = result(&api.post(ADD, json!({ "input": input })).await);
+    assert!(told.iter().all(|row| row["status"] == "added" && row["marketoGUID"].is_string()));
+    let kinds = kind.to_string();
+    let query = [("activityTypeIds", kinds.as_str())];
+    let shown =
+        async || api.follow("/rest/v1/activities.json", &query, api.token_since("2026-09-21T13:00:00Z").await).await;
+    let (early, after_early) = shown().await;
+    assert!((8..32).contains(&early.len()), "{}", early.len());
+    api.simulator.world().advance(45);
+    assert_eq!(shown().await.0.len(), 40);
+    assert!(api.follow("/rest/v1/activities.json", &query, after_early).await.0.is_empty(), "who follows misses it");
+}
+
+#[tokio::test]
 async fn drafts_are_edited_apart_from_what_is_approved() {
     let api = Api::start(small()).await;
     let kind = approved_type(&api).await;
@@ -98,6 +117,8 @@ async fn drafts_are_edited_apart_from_what_is_approved() {
     assert!(kept["result"][0]["description"].is_null());
     assert_eq!(kept["result"][0]["primaryAttribute"]["apiName"], "activityId");
     api.post(&format!("{TYPE}/sim_Call/discardDraft.json"), json!({})).await;
+    let no_draft = api.get(&format!("{TYPE}/sim_Call/describe.json"), &[("draft", "true")]).await;
+    assert_eq!(code(&no_draft), "1013");
     let types = result(&api.get("/rest/v1/activities/external/types.json", &[]).await);
     assert_eq!((types.len(), types[0]["status"].as_str()), (1, Some("approved")));
 }
