@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::activities::{self, ActivityId, Destination, Entry, Progress, Unusable, Work};
 use domain::ports::{Clock, LogPorts};
-use domain::{Failure, Timestamp};
+use domain::{Failure, Timestamp, settings};
 use runtime::SystemClock;
 use runtime::wiring::{LogParts, log_ports};
 
@@ -55,6 +55,11 @@ impl Logging {
         activities::reopen(&ports).await?;
         if let Some(simulator) = &salesforce.simulator {
             salesforce::fill(&simulator.world(), &people_table::all(&*ports.people).await?)?;
+        }
+        // A built-in Marketo forgets its types with each run.
+        if embedded.environment.simulator.is_some() {
+            let layout = settings::load(&*ports.state).await?.log()?.types;
+            activities::provision_marketo(&*ports.marketo, layout).await?;
         }
         Ok(Self { ports, embedded, salesforce })
     }
@@ -104,7 +109,8 @@ pub async fn until_settled(logging: &Logging, ids: &BTreeSet<ActivityId>) -> Res
     loop {
         let works = round(logging, &[]).await?;
         let open = entries(ports, ids).await?;
-        let hopeful: Vec<&Entry> = open.iter().filter(|entry| Destination::ALL.iter().any(|d| is_hopeful(entry.at(*d)))).collect();
+        let hopeful: Vec<&Entry> =
+            open.iter().filter(|entry| Destination::ALL.iter().any(|d| is_hopeful(entry.at(*d)))).collect();
         if hopeful.is_empty() {
             // What waited for an email that is logged by now has not been tried since.
             if works.iter().all(|work| work.logged == 0) && !release_waiting(ports, &open).await? {
@@ -115,7 +121,11 @@ pub async fn until_settled(logging: &Logging, ids: &BTreeSet<ActivityId>) -> Res
         let now = SystemClock.now();
         let mut wait = LONGEST_WAIT;
         let mut until = |at: Timestamp| wait = wait.min(Duration::try_from(at.duration_since(now)).unwrap_or_default());
-        closed = if works.iter().any(|work| work.logged > 0) { 0 } else { closed + u32::from(works.iter().any(|w| w.closed.is_some())) };
+        closed = if works.iter().any(|work| work.logged > 0) {
+            0
+        } else {
+            closed + u32::from(works.iter().any(|w| w.closed.is_some()))
+        };
         for work in &works {
             if let Some(problem) = &work.closed {
                 let far = work.closed_until.is_some_and(|until| until.duration_since(now).as_secs() > 600);
@@ -170,7 +180,8 @@ fn is_hopeful(progress: &Progress) -> bool {
 async fn release_waiting(ports: &LogPorts, open: &[Entry]) -> Result<bool, Failure> {
     let waits = |entry: &&Entry| entry.salesforce.trouble().is_some_and(|trouble| trouble.code == "waits-for-email");
     let waiting: Vec<&Entry> = open.iter().filter(waits).collect();
-    let originals: Vec<ActivityId> = waiting.iter().filter_map(|entry| entry.activity.what.original().cloned()).collect();
+    let originals: Vec<ActivityId> =
+        waiting.iter().filter_map(|entry| entry.activity.what.original().cloned()).collect();
     let logged: BTreeSet<ActivityId> = entries(ports, &originals.into_iter().collect())
         .await?
         .into_iter()
@@ -199,4 +210,3 @@ fn stopped(problem: &domain::status::Problem) -> CommandFailure {
         _ => CommandFailure::Wrong(text),
     }
 }
-

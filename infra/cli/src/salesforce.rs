@@ -33,7 +33,10 @@ impl SalesforceEnvironment {
         let login = env.salesforce_login();
         let (login_url, version) = env.finish(place)?;
         let credentials = PlainCredentials::shared(login);
-        Ok(Self { config: SalesforceConfig { login_url, version, credentials, max_in_flight: MAX_IN_FLIGHT }, simulator: None })
+        Ok(Self {
+            config: SalesforceConfig { login_url, version, credentials, max_in_flight: MAX_IN_FLIGHT },
+            simulator: None,
+        })
     }
 
     /// Starts the simulator.
@@ -46,7 +49,8 @@ impl SalesforceEnvironment {
         let simulator = Simulator::start(config).await?;
         let login_url = LoginUrl::parse(&simulator.base_url()).map_err(CommandFailure::Usage)?;
         let credentials = PlainCredentials::shared(login);
-        let config = SalesforceConfig { login_url, version: Version::default(), credentials, max_in_flight: MAX_IN_FLIGHT };
+        let config =
+            SalesforceConfig { login_url, version: Version::default(), credentials, max_in_flight: MAX_IN_FLIGHT };
         Ok(Self { config, simulator: Some(simulator) })
     }
 }
@@ -72,7 +76,9 @@ pub fn fill(world: &World, rows: &[PersonRow]) -> Result<(), CommandFailure> {
     }
     for (object, records) in [("Contact", contacts), ("Lead", leads)] {
         for some in records.chunks(PUT) {
-            world.put(object, some).map_err(|e| CommandFailure::Wrong(format!("the simulated Salesforce refuses a record: {e}")))?;
+            world
+                .put(object, some)
+                .map_err(|e| CommandFailure::Wrong(format!("the simulated Salesforce refuses a record: {e}")))?;
         }
     }
     Ok(())

@@ -103,12 +103,17 @@ impl<'a> EnvReader<'a> {
         let text = self.required("SALESFORCE_LOGIN_URL", "for example https://acme.my.salesforce.com");
         let version = self.optional("SALESFORCE_API_VERSION").map_or_else(
             || Some(Version::default()),
-            |text| Version::parse(&text).map_err(|e| self.problem(format!("SALESFORCE_API_VERSION cannot be used: {e}"))).ok(),
+            |text| {
+                Version::parse(&text)
+                    .map_err(|e| self.problem(format!("SALESFORCE_API_VERSION cannot be used: {e}")))
+                    .ok()
+            },
         );
         if text.is_empty() {
             return None;
         }
-        let url = LoginUrl::parse(&text).map_err(|e| self.problem(format!("SALESFORCE_LOGIN_URL cannot be used: {e}"))).ok();
+        let url =
+            LoginUrl::parse(&text).map_err(|e| self.problem(format!("SALESFORCE_LOGIN_URL cannot be used: {e}"))).ok();
         Some((url?, version?))
     }
 
@@ -122,7 +127,9 @@ impl<'a> EnvReader<'a> {
             (None, Some(username), Some(key)) => {
                 Login::JwtBearer { client_id, username, private_key: SecretString::from(key) }
             }
-            (Some(secret), None, None) => Login::ClientCredentials { client_id, client_secret: SecretString::from(secret) },
+            (Some(secret), None, None) => {
+                Login::ClientCredentials { client_id, client_secret: SecretString::from(secret) }
+            }
             (secret, ..) => {
                 self.problem(
                     "Salesforce is logged into either with SALESFORCE_CLIENT_SECRET, or with SALESFORCE_USERNAME and SALESFORCE_PRIVATE_KEY \

@@ -29,7 +29,8 @@ impl Secret {
         let answer = self.client.get_secret_value().secret_id(&self.arn).send().await;
         let answer = answer.map_err(|error| self.refusal(call.failure(&error)))?;
         let text = answer.secret_string.ok_or_else(|| self.unusable("holds no text"))?;
-        serde_json::from_str(&text).map_err(|_| self.unusable(&format!("does not hold JSON with the texts {}", self.holds)))
+        serde_json::from_str(&text)
+            .map_err(|_| self.unusable(&format!("does not hold JSON with the texts {}", self.holds)))
     }
 
     /// The secret can be read and is not what it has to be.
@@ -49,11 +50,15 @@ impl Secret {
         let (kind, text) = match failure.code.as_deref() {
             Some("DecryptionFailure") => (
                 FailureKind::AccessDenied,
-                format!("the secret `{arn}` ({variable}) cannot be decrypted: allow the function kms:Decrypt with its key"),
+                format!(
+                    "the secret `{arn}` ({variable}) cannot be decrypted: allow the function kms:Decrypt with its key"
+                ),
             ),
             Some("InvalidRequestException") => (
                 FailureKind::BadSetting,
-                format!("the secret `{arn}` ({variable}) has no current value, or is to be deleted: restore it or put a value"),
+                format!(
+                    "the secret `{arn}` ({variable}) has no current value, or is to be deleted: restore it or put a value"
+                ),
             ),
             _ if failure.kind == FailureKind::BadRequest => (FailureKind::BadSetting, failure.message),
             _ => return failure,
@@ -253,7 +258,10 @@ mod tests {
         ] {
             let failure = login(wrong).await.unwrap_err();
             assert_eq!(failure.kind, FailureKind::BadCredentials);
-            assert!(failure.message.contains("SALESFORCE_SECRET_ARN") && !failure.message.contains(CANARY), "{failure}");
+            assert!(
+                failure.message.contains("SALESFORCE_SECRET_ARN") && !failure.message.contains(CANARY),
+                "{failure}"
+            );
         }
     }
 }

@@ -44,7 +44,8 @@ impl SalesforceClient {
         let described = self.inner.describe(TASK).await?;
         let key = described.fields.get(KEY_FIELD);
         let has_key = key.is_some_and(|key| key.createable && key.updateable && key.external_id && key.unique);
-        let statuses = "SELECT ApiName, MasterLabel, IsDefault FROM TaskStatus WHERE IsClosed = true ORDER BY SortOrder";
+        let statuses =
+            "SELECT ApiName, MasterLabel, IsDefault FROM TaskStatus WHERE IsClosed = true ORDER BY SortOrder";
         let statuses: Vec<Status> = self.query(statuses, false).await?;
         let closed = statuses.iter().find(|status| status.is_default).or(statuses.first());
         let closed_status = closed.map(|status| status.api_name.clone().unwrap_or_else(|| status.master_label.clone()));
@@ -73,7 +74,8 @@ impl SalesforceTasks for SalesforceClient {
         let now = self.inner.clock.now();
         let mut kept = self.inner.kept.lock().await;
         kept.users.retain(|_, (at, _)| now.duration_since(*at) < KEPT_FOR);
-        let unknown: BTreeSet<String> = emails.iter().filter(|email| !kept.users.contains_key(*email)).cloned().collect();
+        let unknown: BTreeSet<String> =
+            emails.iter().filter(|email| !kept.users.contains_key(*email)).cloned().collect();
         if !unknown.is_empty() {
             if kept.users.len() + unknown.len() > MAX_USERS {
                 kept.users.retain(|email, _| emails.contains(email));

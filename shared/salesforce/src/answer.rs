@@ -116,8 +116,12 @@ fn by_status(spot: Spot<'_>, status: u16) -> Trouble {
             spot.failure(FailureKind::RateLimited, "Salesforce asks for a slower pace").with_code(code),
             Again::Backoff,
         ),
-        500.. => Trouble::unknown(spot.failure(FailureKind::Unavailable, "Salesforce had a server error").with_code(code)),
-        404 => Trouble::last(spot.failure(FailureKind::NotFound, "Salesforce has nothing at this address").with_code(code)),
+        500.. => {
+            Trouble::unknown(spot.failure(FailureKind::Unavailable, "Salesforce had a server error").with_code(code))
+        }
+        404 => {
+            Trouble::last(spot.failure(FailureKind::NotFound, "Salesforce has nothing at this address").with_code(code))
+        }
         412 => Trouble::last(spot.failure(FailureKind::Conflict, "the record was changed in between").with_code(code)),
         403 => Trouble::last(spot.failure(FailureKind::AccessDenied, "Salesforce denies access").with_code(code)),
         300..=399 => {

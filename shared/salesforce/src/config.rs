@@ -137,10 +137,22 @@ mod tests {
 
     #[test]
     fn addresses_are_https_but_for_this_machine() {
-        for good in ["https://acme.my.salesforce.com", "https://acme.my.salesforce.com/", "http://127.0.0.1:8091", "http://localhost"] {
+        for good in [
+            "https://acme.my.salesforce.com",
+            "https://acme.my.salesforce.com/",
+            "http://127.0.0.1:8091",
+            "http://localhost",
+        ] {
             assert!(LoginUrl::parse(good).is_ok(), "{good}");
         }
-        for bad in ["", "acme", "http://acme.my.salesforce.com", "https://a:b@acme.com", "https://acme.com/services", "ftp://acme.com"] {
+        for bad in [
+            "",
+            "acme",
+            "http://acme.my.salesforce.com",
+            "https://a:b@acme.com",
+            "https://acme.com/services",
+            "ftp://acme.com",
+        ] {
             assert!(LoginUrl::parse(bad).is_err(), "{bad}");
         }
     }

@@ -23,7 +23,8 @@ pub(crate) fn assertion(
     private_key: &str,
     now: Timestamp,
 ) -> Result<String, Failure> {
-    let unusable = |_| Failure::new(FailureKind::BadCredentials, "the private key is no RSA key in PEM text (PKCS#8 or PKCS#1)");
+    let unusable =
+        |_| Failure::new(FailureKind::BadCredentials, "the private key is no RSA key in PEM text (PKCS#8 or PKCS#1)");
     let key = key_pair(private_key).map_err(unusable)?;
     let encode = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let header = encode(json!({ "alg": "RS256" }));

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use crate::client::Inner;
 use crate::{soql, times};
 
-const CONTACT: &str = "SELECT Id, Email, OwnerId, LastActivityDate, CreatedDate, IsDeleted, MasterRecordId FROM Contact";
+const CONTACT: &str =
+    "SELECT Id, Email, OwnerId, LastActivityDate, CreatedDate, IsDeleted, MasterRecordId FROM Contact";
 const LEAD: &str = "SELECT Id, Email, OwnerId, LastActivityDate, CreatedDate, IsDeleted, MasterRecordId, IsConverted, \
                     ConvertedContactId FROM Lead";
 
@@ -50,7 +51,8 @@ impl Inner {
 
     /// Leads and contacts with these ids, deleted and merged ones too.
     pub async fn people_by_id(&self, ids: &BTreeSet<String>) -> Result<Vec<SalesforcePerson>, Failure> {
-        let (leads, contacts): (Vec<&str>, Vec<&str>) = ids.iter().map(String::as_str).partition(|id| id.starts_with("00Q"));
+        let (leads, contacts): (Vec<&str>, Vec<&str>) =
+            ids.iter().map(String::as_str).partition(|id| id.starts_with("00Q"));
         let mut people = Vec::new();
         for (select, object, ids) in [(CONTACT, PersonObject::Contact, contacts), (LEAD, PersonObject::Lead, leads)] {
             for query in soql::over_list(select, "Id", ids, "") {
@@ -80,7 +82,8 @@ impl Inner {
 }
 
 fn person(wire: Wire, object: PersonObject) -> Result<SalesforcePerson, Failure> {
-    let damaged = || Failure::new(FailureKind::BadAnswer, "Salesforce, GET /query: a record has a date that cannot be read");
+    let damaged =
+        || Failure::new(FailureKind::BadAnswer, "Salesforce, GET /query: a record has a date that cannot be read");
     let last_activity = wire.last_activity_date.map(|date| date.parse().map_err(|_| damaged())).transpose()?;
     Ok(SalesforcePerson {
         id: wire.id,

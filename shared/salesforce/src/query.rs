@@ -42,7 +42,10 @@ impl Inner {
         for _ in 0..MAX_PAGES {
             let Some(next) = page.next.filter(|_| !page.done) else { return Ok(records) };
             if !next.starts_with("/services/data/") {
-                return Err(self.spot(&first).bad_answer("the next page lies at an address that is not Salesforce's").failure);
+                return Err(self
+                    .spot(&first)
+                    .bad_answer("the next page lies at an address that is not Salesforce's")
+                    .failure);
             }
             page = self.json(&Request::get(name, next)).await?;
             records.append(&mut page.records);

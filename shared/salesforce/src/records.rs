@@ -49,7 +49,9 @@ impl SalesforceClient {
     /// Any [`Failure`]; some of the records may then be there.
     pub async fn create(&self, object: &str, records: &[Collected]) -> Result<Vec<RowOutcome>, Failure> {
         let typed: Vec<Value> = records.iter().map(|record| typed(object, record, None)).collect();
-        self.inner.collections("POST /composite/sobjects", &Method::POST, "/composite/sobjects", &typed, Repeat::Unsafe).await
+        self.inner
+            .collections("POST /composite/sobjects", &Method::POST, "/composite/sobjects", &typed, Repeat::Unsafe)
+            .await
     }
 
     /// Updates records by their ids.
@@ -58,7 +60,9 @@ impl SalesforceClient {
     /// Any [`Failure`]; some may then be written, and a repeat writes the same.
     pub async fn update(&self, object: &str, records: &[(String, Collected)]) -> Result<Vec<RowOutcome>, Failure> {
         let typed: Vec<Value> = records.iter().map(|(id, record)| typed(object, record, Some(("id", id)))).collect();
-        self.inner.collections("PATCH /composite/sobjects", &Method::PATCH, "/composite/sobjects", &typed, Repeat::Safe).await
+        self.inner
+            .collections("PATCH /composite/sobjects", &Method::PATCH, "/composite/sobjects", &typed, Repeat::Safe)
+            .await
     }
 
     /// Makes or updates records by an external id, which must be distinct: Salesforce writes neither of two.
@@ -78,7 +82,8 @@ impl SalesforceClient {
             return Err(Failure::new(FailureKind::BadRequest, text));
         }
         let path = format!("/composite/sobjects/{}/{}", segment(object), segment(key_field));
-        let typed: Vec<Value> = records.iter().map(|(key, record)| typed(object, record, Some((key_field, key)))).collect();
+        let typed: Vec<Value> =
+            records.iter().map(|(key, record)| typed(object, record, Some((key_field, key)))).collect();
         self.inner.collections(NAME, &Method::PATCH, &path, &typed, Repeat::Safe).await
     }
 
@@ -152,9 +157,11 @@ impl Inner {
         if results.len() != count {
             return Err(self.spot(request).bad_answer("the answer has not one result for each record").failure);
         }
-        results.into_iter().map(outcome).collect::<Option<_>>().ok_or_else(|| {
-            self.spot(request).bad_answer("a result tells neither an id nor an error").failure
-        })
+        results
+            .into_iter()
+            .map(outcome)
+            .collect::<Option<_>>()
+            .ok_or_else(|| self.spot(request).bad_answer("a result tells neither an id nor an error").failure)
     }
 }
 
@@ -186,5 +193,6 @@ fn outcome(result: WireResult) -> Option<RowOutcome> {
 
 fn is_changed(failure: &Failure) -> bool {
     let code = failure.code.as_deref();
-    failure.kind == FailureKind::Conflict && code == Some("412") || code == Some("ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE_CHECK")
+    failure.kind == FailureKind::Conflict && code == Some("412")
+        || code == Some("ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE_CHECK")
 }

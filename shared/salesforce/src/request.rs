@@ -44,7 +44,13 @@ impl Request {
     }
 
     /// A write.
-    pub fn write(name: &'static str, method: Method, path: impl Into<String>, body: Option<Value>, repeat: Repeat) -> Self {
+    pub fn write(
+        name: &'static str,
+        method: Method,
+        path: impl Into<String>,
+        body: Option<Value>,
+        repeat: Repeat,
+    ) -> Self {
         Self { method, body, repeat, ..Self::get(name, path) }
     }
 
@@ -67,11 +73,8 @@ impl Request {
         } else {
             format!("{instance}/services/data/{version}{}", self.path)
         };
-        let address = if self.query.is_empty() {
-            Url::parse(&address)
-        } else {
-            Url::parse_with_params(&address, &self.query)
-        };
+        let address =
+            if self.query.is_empty() { Url::parse(&address) } else { Url::parse_with_params(&address, &self.query) };
         let mut request = reqwest::Request::new(self.method.clone(), address.map_err(|_| SendError::BadRequest)?);
         if let Some(body) = &self.body {
             request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

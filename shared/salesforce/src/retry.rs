@@ -65,7 +65,8 @@ pub(crate) struct Retries<'a> {
 impl<'a> Retries<'a> {
     pub fn new(clock: &'a dyn Clock, chance: &'a dyn Chance) -> Self {
         let (first, longest) = (Duration::from_secs(1), Duration::from_secs(8));
-        let backoff = ExponentialBuilder::new().with_min_delay(first).with_max_delay(longest).without_max_times().build();
+        let backoff =
+            ExponentialBuilder::new().with_min_delay(first).with_max_delay(longest).without_max_times().build();
         Self { clock, chance, tries: 0, spent: Duration::ZERO, backoff }
     }
 

@@ -171,14 +171,15 @@ impl Sessions {
                 let now = self.clock.now();
                 let assertion = jwt::assertion(client_id, username, &audience, private_key.expose_secret(), now);
                 let place = self.config.credentials.place();
-                let assertion =
-                    assertion.map_err(|failure| Failure { message: format!("{}: check {place}", failure.message), ..failure })?;
+                let assertion = assertion
+                    .map_err(|failure| Failure { message: format!("{}: check {place}", failure.message), ..failure })?;
                 vec![("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".into()), ("assertion", assertion)]
             }
         };
         // A base is needed for the encoder of queries, which is that of forms.
         let encoded = Url::parse_with_params("https://form.invalid/", &pairs);
-        let encoded = encoded.map_err(|_| self.spot().failure(FailureKind::BadRequest, "the form cannot be written"))?;
+        let encoded =
+            encoded.map_err(|_| self.spot().failure(FailureKind::BadRequest, "the form cannot be written"))?;
         Ok(encoded.query().unwrap_or_default().to_owned())
     }
 
@@ -191,11 +192,13 @@ impl Sessions {
             _ => return Err(Trouble { again: Again::Backoff, ..answer::refusal(spot, status, body) }.of_login()),
         }
         let Some(wire) = wire else { return Err(spot.bad_answer("the answer is not the JSON that is documented")) };
-        let (Some(token), Some(instance)) = (wire.access_token.filter(|text| !text.is_empty()), wire.instance_url) else {
+        let (Some(token), Some(instance)) = (wire.access_token.filter(|text| !text.is_empty()), wire.instance_url)
+        else {
             return Err(spot.bad_answer("the answer holds no session"));
         };
         // The session goes along with every call, so where they go is looked at.
-        let instance = LoginUrl::parse(&instance).map_err(|_| spot.bad_answer("the answer names an instance that is not https"))?;
+        let instance = LoginUrl::parse(&instance)
+            .map_err(|_| spot.bad_answer("the answer names an instance that is not https"))?;
         if instance.is_loopback() && !self.config.login_url.is_loopback() {
             return Err(spot.bad_answer("the answer names this machine as the instance"));
         }
@@ -211,8 +214,12 @@ impl Sessions {
                 "Salesforce does not let the integration user in: it may be inactive, not authorised for the app, or this machine's address is \
                  not allowed; check the app's policies and {place}"
             ),
-            "unsupported_grant_type" => format!("the app does not allow this flow: switch it on in the app's OAuth settings, or use the other; see {place}"),
-            _ => format!("Salesforce refused the app's credentials; check {place} against the app in Setup > External Client App Manager"),
+            "unsupported_grant_type" => format!(
+                "the app does not allow this flow: switch it on in the app's OAuth settings, or use the other; see {place}"
+            ),
+            _ => format!(
+                "Salesforce refused the app's credentials; check {place} against the app in Setup > External Client App Manager"
+            ),
         };
         Trouble::last(spot.failure(FailureKind::BadCredentials, &text).with_code(code))
     }
@@ -221,7 +228,8 @@ impl Sessions {
 impl Trouble {
     /// A login that may have been carried out does no harm.
     fn of_login(self) -> Self {
-        let passing = matches!(self.failure.kind, FailureKind::Unavailable | FailureKind::RateLimited | FailureKind::Unreachable);
+        let passing =
+            matches!(self.failure.kind, FailureKind::Unavailable | FailureKind::RateLimited | FailureKind::Unreachable);
         Self { again: if passing { Again::Backoff } else { Again::Never }, ..self }
     }
 }

@@ -68,11 +68,15 @@ mod tests {
     fn lists_are_cut_and_lose_nothing() {
         assert!(over_list("SELECT Id FROM Lead", "Email", [], "").is_empty());
         let values: Vec<String> = (0..2_000).map(|n| format!("person+{n}@example.com")).collect();
-        let queries = over_list("SELECT Id FROM Lead", "Email", values.iter().map(String::as_str), " AND IsConverted = false");
+        let queries =
+            over_list("SELECT Id FROM Lead", "Email", values.iter().map(String::as_str), " AND IsConverted = false");
         assert!(queries.len() > 1);
         let mut found = 0;
         for query in &queries {
-            assert!(query.starts_with("SELECT Id FROM Lead WHERE Email IN ('") && query.ends_with("') AND IsConverted = false"));
+            assert!(
+                query.starts_with("SELECT Id FROM Lead WHERE Email IN ('")
+                    && query.ends_with("') AND IsConverted = false")
+            );
             let encoded: usize = query.bytes().map(|b| if b.is_ascii_alphanumeric() { 1 } else { 3 }).sum();
             assert!(encoded < 16_000, "{encoded}");
             found += query.matches("person+").count();

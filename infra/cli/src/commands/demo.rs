@@ -1,4 +1,6 @@
-//! `demo`: the story of the people flow on embedded parts, and a table that proves every row.
+//! `demo`: the story of people and of sales activities on embedded parts, and a table that proves every row.
+
+mod activities;
 
 use std::path::Path;
 use std::time::Instant;
@@ -23,6 +25,7 @@ struct DemoFigures {
     changes: Figures,
     after_initial_sync: Comparison,
     after_changes: Comparison,
+    activities: activities::Logged,
 }
 
 pub async fn run(people: u64, seed: u64, json: Option<&Path>) -> Result<(), CommandFailure> {
@@ -53,12 +56,14 @@ pub async fn run(people: u64, seed: u64, json: Option<&Path>) -> Result<(), Comm
     let (changes, rows) = sync(&embedded).await?;
     let after_changes = compare_now(&embedded, &rows)?;
     eprintln!("changes pulled in {:.1} s with {} Marketo calls", changes.seconds, changes.marketo.calls);
+    let activities = activities::run(embedded, &rows, seed).await?;
 
     print(&after_initial_sync, &after_changes);
-    let right = after_initial_sync.is_right() && after_changes.is_right();
-    output::json(json, &DemoFigures { initial_sync, changes, after_initial_sync, after_changes })?;
+    activities.print();
+    let right = after_initial_sync.is_right() && after_changes.is_right() && activities.is_right();
+    output::json(json, &DemoFigures { initial_sync, changes, after_initial_sync, after_changes, activities })?;
     if right {
-        output::line("every row is as Marketo has it");
+        output::line("every row is as Marketo has it, and every activity stands where it belongs, once");
         return Ok(());
     }
     Err(CommandFailure::Wrong(format!("some rows differ; run the same again with --seed {seed} to look into it")))

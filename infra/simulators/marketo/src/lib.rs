@@ -17,7 +17,7 @@ mod world;
 
 pub use config::{ClockMode, Config, ExportConfig, Limits, StreamConfig};
 pub use faults::{Fault, FaultAction};
-pub use simulator::{Simulator, World};
+pub use simulator::{CustomActivity, Simulator, World};
 pub use stats::Stats;
 pub use world::changes::{ChangeSet, Changed};
 pub use world::people::FIRST_ID;

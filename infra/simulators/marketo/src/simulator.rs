@@ -1,6 +1,7 @@
 //! Starting and stopping the simulator, and the handle by which tests move its world.
 //! Must not know routes or people.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::serve::ListenerExt;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -19,6 +21,7 @@ use crate::faults::Fault;
 use crate::http;
 use crate::service::Service;
 use crate::stats::Stats;
+use crate::world::activity::Detail;
 use crate::world::changes::{ChangeSet, Changed};
 use crate::world::fields;
 use crate::world::state::When;
@@ -95,6 +98,21 @@ impl Drop for Simulator {
     }
 }
 
+/// A custom activity as it was added.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CustomActivity {
+    /// Whose, as the record named the person.
+    pub lead: i64,
+    /// API name of its type.
+    pub kind: String,
+    /// When it happened, seconds since 1970.
+    pub date: i64,
+    /// Value of the primary attribute.
+    pub primary: String,
+    /// The other attributes by API name.
+    pub attributes: BTreeMap<String, Value>,
+}
+
 /// Moves and inspects the simulated world. Cheap to clone.
 #[derive(Clone)]
 pub struct World(Arc<Service>);
@@ -127,7 +145,7 @@ impl World {
     }
 
     /// Sets one field, by REST name, as the API would; null empties it. An unknown name does nothing.
-    pub fn set_field(&self, id: i64, field: &str, value: serde_json::Value) {
+    pub fn set_field(&self, id: i64, field: &str, value: Value) {
         if let Some(field) = fields::by_name(field) {
             self.0.subscription.with_state(|state, now_ms| state.write_field(id, field, value, now(now_ms)));
         }
@@ -143,6 +161,25 @@ impl World {
     pub fn truth(&self) -> Truth {
         let view = self.0.subscription.with_state(|state, _| state.view());
         Truth::new(view, self.0.subscription.config.roles)
+    }
+
+    /// Every custom activity, in the order in which they were added, whether the streams show it yet or not.
+    #[must_use]
+    pub fn custom_activities(&self) -> Vec<CustomActivity> {
+        self.0.subscription.with_state(|state, _| {
+            let mut found: Vec<(u64, CustomActivity)> = Vec::new();
+            for activity in state.log.entries.values() {
+                let Detail::Custom(attributes) = &activity.detail else { continue };
+                let kind =
+                    state.custom_types.by_id(activity.kind).map(|kind| kind.api_name.clone()).unwrap_or_default();
+                let values = attributes.iter().map(|(name, _, value)| (name.clone(), value.clone())).collect();
+                let (lead, date) = (activity.lead, activity.date);
+                let primary = activity.primary.clone().unwrap_or_default();
+                found.push((activity.number, CustomActivity { lead, kind, date, primary, attributes: values }));
+            }
+            found.sort_by_key(|(number, _)| *number);
+            found.into_iter().map(|(_, activity)| activity).collect()
+        })
     }
 
     /// What was asked of the simulator so far.

@@ -15,7 +15,13 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn activity(what: What) -> Activity {
-    Activity { id: ActivityId("a".into()), at: at(0), user: "rep@example.com".into(), about: About::Id(MarketoId(1)), what }
+    Activity {
+        id: ActivityId("a".into()),
+        at: at(0),
+        user: "rep@example.com".into(),
+        about: About::Id(MarketoId(1)),
+        what,
+    }
 }
 
 fn bounce() -> Activity {

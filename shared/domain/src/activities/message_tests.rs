@@ -31,14 +31,18 @@ fn every_type_is_understood() {
         more[key] = value;
         more
     };
-    let campaign = json!({ "campaign": { "id": 1, "name": "Spring", "url": "https://c.example", "step": "1", "day": 1 } });
+    let campaign =
+        json!({ "campaign": { "id": 1, "name": "Spring", "url": "https://c.example", "step": "1", "day": 1 } });
     let call = json!({ "call": { "status": "no answer", "outcome": null, "durationSeconds": 12 } });
     let messages = [
         (Kind::EmailSent, sent()),
         (Kind::EmailOpened, of_type("emailOpened", original.clone())),
         (Kind::EmailClicked, of_type("emailClicked", with("link", json!("https://x.example")))),
         (Kind::EmailReplied, of_type("emailReplied", original.clone())),
-        (Kind::EmailBounced, of_type("emailBounced", with("bounce", json!({ "details": "550", "address": "p@example.com" })))),
+        (
+            Kind::EmailBounced,
+            of_type("emailBounced", with("bounce", json!({ "details": "550", "address": "p@example.com" }))),
+        ),
         (Kind::CallLogged, of_type("callLogged", call)),
         (Kind::CampaignAdded, of_type("campaignAdded", campaign.clone())),
         (Kind::CampaignRemoved, of_type("campaignRemoved", campaign)),
@@ -55,7 +59,10 @@ fn every_type_is_understood() {
 fn numbers_serve_as_ids_steps_and_days() {
     let What::EmailSent { email, campaign } = Activity::parse(&sent().to_string()).unwrap().what else { panic!() };
     let campaign = campaign.unwrap();
-    assert_eq!((email.template.unwrap().id.as_str(), campaign.step.as_deref(), campaign.day.as_deref()), ("7", Some("2"), Some("3")));
+    assert_eq!(
+        (email.template.unwrap().id.as_str(), campaign.step.as_deref(), campaign.day.as_deref()),
+        ("7", Some("2"), Some("3"))
+    );
 }
 
 #[test]
@@ -74,7 +81,7 @@ fn what_cannot_be_used_says_why_and_quotes_nothing() {
     let without = |key: &str| {
         let mut message = sent();
         message.as_object_mut().unwrap().remove(key);
-        message["email"]["subject"] = CANARY.into();
+        message["campaign"]["name"] = CANARY.into();
         message.to_string()
     };
     let with = |key: &str, value: Value| {
@@ -99,7 +106,10 @@ fn what_cannot_be_used_says_why_and_quotes_nothing() {
         (of_type("emailClicked", json!({ "originalActivityId": "a1" })).to_string(), "link"),
         (of_type("callLogged", json!({ "call": { "status": CANARY } })).to_string(), "call lacks"),
         (of_type("campaignAdded", json!({})).to_string(), "campaign is missing"),
-        (of_type("emailOpened", json!({ "originalActivityId": "a1", "marketoId": null })).to_string(), "names no person"),
+        (
+            of_type("emailOpened", json!({ "originalActivityId": "a1", "marketoId": null })).to_string(),
+            "names no person",
+        ),
     ] {
         let reason = Activity::parse(&body).unwrap_err().reason;
         assert!(reason.contains(says), "{says} in {reason}");

@@ -49,7 +49,8 @@ fn the_eight_types_have_the_native_attributes_and_ours() {
     assert_eq!(counts, [10, 10, 11, 4, 6, 12, 7, 7], "the native ones, and the activity's id");
     assert_eq!(ONE[0].attributes.len(), 20, "what a type takes besides the primary one");
     for spec in EIGHT.iter().chain(&ONE) {
-        let all: BTreeSet<_> = spec.attributes.iter().chain([&spec.primary]).map(|attribute| attribute.api_name).collect();
+        let all: BTreeSet<_> =
+            spec.attributes.iter().chain([&spec.primary]).map(|attribute| attribute.api_name).collect();
         assert_eq!(all.len(), spec.attributes.len() + 1, "{}: each once", spec.name);
         assert!(all.contains("activityId"), "{}", spec.name);
     }
@@ -85,7 +86,10 @@ fn every_kind_makes_a_record_of_known_attributes_in_both_layouts() {
             let spec = layout.spec(activity.what.kind());
             assert!(!record.primary.is_empty());
             let known: BTreeSet<_> = spec.attributes.iter().map(|attribute| attribute.api_name).collect();
-            assert!(record.attributes.iter().all(|(name, value)| known.contains(name) && !value.is_empty()), "{record:?}");
+            assert!(
+                record.attributes.iter().all(|(name, value)| known.contains(name) && !value.is_empty()),
+                "{record:?}"
+            );
             assert_eq!(values(&record)["activityId"], activity.id.0);
         }
     }
@@ -159,7 +163,10 @@ fn the_day_is_the_sellers_and_the_subject_the_templates() {
     assert_eq!(email["ActivityDate"], "2026-11-24");
     let fields = task::task(&call(), None, &people(), &layout(), &settings).unwrap().fields;
     assert_eq!(fields["Subject"], "Call: Interested (Renewal)");
-    assert_eq!((&fields["CallDurationInSeconds"], &fields["mktosales_call_reason__c"]), (&json!(61), &json!("Renewal")));
+    assert_eq!(
+        (&fields["CallDurationInSeconds"], &fields["mktosales_call_reason__c"]),
+        (&json!(61), &json!("Renewal"))
+    );
     assert_eq!(fields["Description"], "Call back");
     let plain = task::task(&call(), None, &people(), &layout(), &self::settings()).unwrap().fields;
     assert_eq!(plain["Subject"], "Call", "the default template is empty for a call");
@@ -185,7 +192,10 @@ fn a_seller_without_a_user_is_named_in_the_description() {
     let fields = task::task(&call(), None, &people, &layout(), &settings()).unwrap().fields;
     assert!(!fields.contains_key("OwnerId"));
     let description = fields["Description"].as_str().unwrap();
-    assert!(description.starts_with("Logged for rep@example.com") && description.ends_with("Call back"), "{description}");
+    assert!(
+        description.starts_with("Logged for rep@example.com") && description.ends_with("Call back"),
+        "{description}"
+    );
 }
 
 #[test]

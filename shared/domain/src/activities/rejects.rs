@@ -87,7 +87,8 @@ pub async fn retry(ledger: &dyn ActivityLedger, clock: &dyn Clock) -> Result<u64
     for destination in Destination::ALL {
         for shelf in [Shelf::Rejected, Shelf::Due] {
             let entries = listed(ledger, destination, shelf).await?;
-            refused.extend(entries.into_iter().filter(|e| e.at(destination).trouble().is_some()).map(|e| e.id().clone()));
+            refused
+                .extend(entries.into_iter().filter(|e| e.at(destination).trouble().is_some()).map(|e| e.id().clone()));
         }
     }
     retry_some(ledger, clock, &refused.into_iter().collect::<Vec<_>>()).await
@@ -106,7 +107,8 @@ pub async fn retry_some(ledger: &dyn ActivityLedger, clock: &dyn Clock, ids: &[A
             let mut fresh = entry.clone();
             for destination in Destination::ALL.into_iter().filter(|d| entry.at(*d).trouble().is_some()) {
                 let attempts = entry.at(destination).attempts();
-                fresh = fresh.moved(destination, Progress::Due { at: entry.activity.at.min(now), attempts, trouble: None });
+                fresh =
+                    fresh.moved(destination, Progress::Due { at: entry.activity.at.min(now), attempts, trouble: None });
             }
             if fresh != entry {
                 writes.push(EntryWrite { seen: Some(entry.rev), entry: fresh });

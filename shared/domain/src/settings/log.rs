@@ -31,8 +31,8 @@ pub struct LogSettings {
     pub time_zone: TimeZone,
     /// Whether nothing is written; activities wait.
     pub dry_run: bool,
-    skip_marketo: BTreeSet<Kind>,
-    skip_salesforce: BTreeSet<Kind>,
+    pub(crate) skip_marketo: BTreeSet<Kind>,
+    pub(crate) skip_salesforce: BTreeSet<Kind>,
 }
 
 impl Settings {

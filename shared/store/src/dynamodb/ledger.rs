@@ -79,7 +79,10 @@ impl DynamoLedger {
         if of(LAYOUT).and_then(|value| value.as_n().ok()).is_none_or(|layout| layout != LAYOUT_NOW) {
             return Err(self.corrupt(LAYOUT));
         }
-        let rev = of(REV).and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok()).ok_or_else(|| self.corrupt(REV))?;
+        let rev = of(REV)
+            .and_then(|value| value.as_n().ok())
+            .and_then(|n| n.parse().ok())
+            .ok_or_else(|| self.corrupt(REV))?;
         let body = of(BODY).and_then(|value| value.as_s().ok()).ok_or_else(|| self.corrupt(BODY))?;
         let entry = entry_value(body).ok_or_else(|| self.corrupt(BODY))?;
         Ok(Entry { rev, ..entry })
@@ -154,7 +157,8 @@ impl ActivityLedger for DynamoLedger {
             for item in page.items.iter().flatten() {
                 let id = item.get(ID).and_then(|value| value.as_s().ok()).ok_or_else(|| self.corrupt(ID))?;
                 let at = item.get(index.at).and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok());
-                let at = at.and_then(|ms| Timestamp::from_millisecond(ms).ok()).ok_or_else(|| self.corrupt(index.at))?;
+                let at =
+                    at.and_then(|ms| Timestamp::from_millisecond(ms).ok()).ok_or_else(|| self.corrupt(index.at))?;
                 found.push(Shelved { at: to_milliseconds(at), id: ActivityId(id.clone()) });
             }
             start = page.last_evaluated_key.filter(|key| !key.is_empty());

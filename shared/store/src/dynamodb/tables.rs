@@ -80,7 +80,8 @@ fn describe(
         .attribute_definitions(attribute(key, key_type)?)
         .key_schema(part(key, KeyType::Hash)?);
     for (index, index_key, sorted_by) in indexes {
-        let mut described = GlobalSecondaryIndex::builder().index_name(*index).key_schema(part(index_key, KeyType::Hash)?);
+        let mut described =
+            GlobalSecondaryIndex::builder().index_name(*index).key_schema(part(index_key, KeyType::Hash)?);
         request = request.attribute_definitions(attribute(index_key, ScalarAttributeType::S)?);
         if let Some(sorted_by) = sorted_by {
             described = described.key_schema(part(sorted_by, KeyType::Range)?);

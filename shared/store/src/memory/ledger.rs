@@ -43,7 +43,8 @@ impl MemoryLedger {
 }
 
 fn read((rev, text): &(u64, String)) -> Result<Entry, Failure> {
-    let entry = entry_value(text).ok_or_else(|| Failure::new(FailureKind::CorruptState, "an entry in memory is damaged"))?;
+    let entry =
+        entry_value(text).ok_or_else(|| Failure::new(FailureKind::CorruptState, "an entry in memory is damaged"))?;
     Ok(Entry { rev: *rev, ..entry })
 }
 
