@@ -60,17 +60,21 @@ pub fn fill(world: &World, rows: &[PersonRow]) -> Result<(), CommandFailure> {
     let alive = |row: &&PersonRow| !row.shadow && !matches!(row.status, Status::Deleted | Status::Merged);
     let (mut contacts, mut leads) = (Vec::new(), Vec::new());
     for row in rows.iter().filter(alive) {
-        let value = |field| row.fields.get(field).map_or(Value::Null, Value::from);
+        // No longer than Salesforce takes.
+        let value = |field, most| {
+            row.fields.get(field).map_or(Value::Null, |text| text.chars().take(most).collect::<String>().into())
+        };
+        let or_unknown = |value: Value| if value.is_null() { Value::from("Unknown") } else { value };
         let mut record = json!({
-            "FirstName": value(Field::FirstName), "LastName": row.fields.get(Field::LastName).unwrap_or("Unknown"),
-            "Email": value(Field::Email), "Title": value(Field::Title), "Phone": value(Field::Phone)
+            "FirstName": value(Field::FirstName, 40), "LastName": or_unknown(value(Field::LastName, 80)),
+            "Email": value(Field::Email, 80), "Title": value(Field::Title, 128), "Phone": value(Field::Phone, 40)
         });
         if let Some(id) = row.fields.get(Field::SfdcContactId) {
             record["Id"] = id.into();
             contacts.push(record);
         } else if let Some(id) = row.fields.get(Field::SfdcLeadId) {
             record["Id"] = id.into();
-            record["Company"] = row.fields.get(Field::Company).unwrap_or("Unknown").into();
+            record["Company"] = or_unknown(value(Field::Company, 255));
             leads.push(record);
         }
     }
