@@ -68,6 +68,66 @@ def compare_ids(way: str, wanted: set, got: set) -> Reading:
     return Reading(way, len(wanted), len(got), len(wanted & got), differences)
 
 
+def custom_activities(world: World) -> dict:
+    """A custom activity type, and records of it: ten for each of some people, and one for each of some who are gone."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    form = "%Y-%m-%dT%H:%M:%SZ"
+    people, gone = sorted(world.people)[:60], sorted(world.ever - world.people.keys())[:5]
+
+    def record(person, nth):
+        values = {"activityId": f"{person}-{nth}", "minutes": nth, "rate": nth / 8, "answered": nth % 2 == 0,
+                  "seller": "seller@example.com", "recording": "https://example.com/r?a=1&b=2", "day": "2026-09-21",
+                  "ended": "2026-09-21T13:30:00Z", "notes": f"He said \"yes\",\nnaïvely 🙂 {nth}", "phone": "+1 555 0100"}
+        at = now - datetime.timedelta(minutes=5 * nth)
+        return {"leadId": person, "activityDate": at.strftime(form), "primaryAttributeValue": f"Call {nth}",
+                "attributes": [{"apiName": name, "value": value} for name, value in values.items()]}
+
+    types = {"activityId": "string", "minutes": "integer", "rate": "float", "answered": "boolean", "seller": "email",
+             "recording": "link", "day": "date", "ended": "datetime", "notes": "text", "phone": "phone"}
+    return {
+        "since": (now - datetime.timedelta(hours=2)).strftime(form),
+        "type": {"apiName": "peers_Call", "name": "Sales Call", "triggerName": "Receives Sales Call",
+                 "filterName": "Received Sales Call", "primaryAttributeApiName": "subject",
+                 "primaryAttributeName": "Subject"},
+        "attributes": [{"apiName": name, "name": f"The {name}", "dataType": kind} for name, kind in types.items()],
+        "records": [record(person, nth) for nth in range(10) for person in people] + [record(one, 0) for one in gone],
+    }
+
+
+def compare_activities(way: str, world: World, work: dict, lines) -> Reading:
+    """Everybody who is there has each record once, with the values and types that were sent; who is gone has none."""
+    told = {"status": [], "attributes": [], "outcome": [], "found": []}
+    for line in lines:
+        for what, value in line.items():
+            told[what].append(value)
+    names = ["subject", *(one["apiName"] for one in work["attributes"])]
+    differences = [f"statuses are {told['status']}"] if told["status"] != ["draft", "approved"] else []
+    differences += [f"attributes are {told['attributes']}"] if told["attributes"] != [names] else []
+    wanted, outcomes = {}, told["outcome"]
+    if len(outcomes) != len(work["records"]):
+        differences.append(f"{len(work['records'])} records have {len(outcomes)} outcomes")
+    for record, outcome in zip(work["records"], outcomes):
+        if record["leadId"] in world.people:
+            if outcome["status"] != "added":
+                differences.append(f"{record['leadId']} was not added: {outcome}")
+            wanted[outcome.get("marketoGUID")] = _plain(record)
+        elif outcome["status"] != "skipped" or outcome["errors"][0]["code"] != "1004":
+            differences.append(f"{record['leadId']} is gone, but: {outcome}")
+    equal = 0
+    for activity in told["found"]:
+        expected = wanted.get(activity["marketoGUID"])
+        same = json.dumps(expected) == json.dumps(_plain(activity))
+        equal += same
+        differences += [] if same else [f"expected {expected}, got {_plain(activity)}"]
+    return Reading(way, len(wanted), len(told["found"]), equal, differences)
+
+
+def _plain(activity: dict) -> dict:
+    """What a record and the activity that became of it have in common."""
+    values = {one["apiName"]: one["value"] for one in activity["attributes"]}
+    return {name: activity[name] for name in ("leadId", "activityDate", "primaryAttributeValue")} | {"values": values}
+
+
 class Calls:
     """Adds to a reading what it cost since the last one."""
 
@@ -202,7 +262,8 @@ class AirbyteMarketo:
 
 
 class MarketoRestPython:
-    """The library: people of a list, people by id, an export of the list, and New Lead activities over REST."""
+    """The library: people of a list, people by id, an export of the list, and New Lead activities over REST; custom activities, from the
+    making of their type to reading them back."""
 
     name, version = "marketorestpython", "0.5.25"
 
@@ -221,6 +282,11 @@ class MarketoRestPython:
         output = run([*program, "births", max(world.ever)], folder, "births.jsonl")
         born = {row["leadId"] for row in json_lines(output)}
         yield calls.add(compare_ids("New Lead activities over REST", world.ever, born))
+        calls = Calls(simulator)
+        work = custom_activities(world)
+        program = [python, PROGRAMS / "marketorestpython_activities.py", simulator.base_url]
+        output = run([*program, save(folder, "activities.json", work)], folder, "activities.jsonl")
+        yield calls.add(compare_activities("custom activities, added and read", world, work, json_lines(output)))
 
     @staticmethod
     def as_it_is(value, name, kind):

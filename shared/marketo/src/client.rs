@@ -1,4 +1,4 @@
-//! The client: what it holds and how it is put together. What it asks Marketo lies in the modules of the three ports.
+//! The client: what it holds and how it is put together. What it asks Marketo lies in the modules of the ports.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use crate::values;
 
 /// A client of one Marketo subscription. Clones share everything: token, connections, limits, counts.
 ///
-/// Implements [`domain::ports::MarketoPeople`], [`domain::ports::MarketoChanges`] and [`domain::ports::MarketoExports`].
+/// Implements [`domain::ports::MarketoPeople`], [`domain::ports::MarketoChanges`], [`domain::ports::MarketoExports`] and
+/// [`domain::ports::MarketoActivities`].
 #[derive(Clone)]
 pub struct MarketoClient {
     pub(crate) inner: Arc<Inner>,

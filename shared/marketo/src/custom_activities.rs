@@ -18,6 +18,8 @@ use crate::request::Request;
 use crate::values::WireId;
 use crate::{activities, routes, times, values};
 
+/// Largest body that Marketo takes, bytes.
+const LARGEST_BODY: usize = 1024 * 1024;
 /// Longest part of Marketo's words about a record, characters.
 const LONGEST_MESSAGE: usize = 200;
 /// Activities per page, the largest.
@@ -70,8 +72,14 @@ impl MarketoActivities for MarketoClient {
             let text = format!("{} records at once, {MAX_ACTIVITIES_PER_CALL} at most", records.len());
             return Sent::NotCarriedOut(spot.failure(FailureKind::BadRequest, &text));
         }
-        let input: Vec<Value> = records.iter().map(record).collect();
-        let request = Request::post_json(routes::ADD_ACTIVITIES, Expect::Result, json!({ "input": input }));
+        let body = json!({ "input": records.iter().map(record).collect::<Vec<_>>() });
+        let bytes = body.to_string().len();
+        if bytes > LARGEST_BODY {
+            // Who is refused while he still sends may not get to know it.
+            let text = format!("{} records have {bytes} bytes, {LARGEST_BODY} at most", records.len());
+            return Sent::NotCarriedOut(spot.failure(FailureKind::BadRequest, &text));
+        }
+        let request = Request::post_json(routes::ADD_ACTIVITIES, Expect::Result, body);
         match self.inner.call_once(&request.once().not_after(not_after)).await {
             Sent::Answered(answer) => match outcomes(spot, answer, records.len()) {
                 Ok(added) => Sent::Answered(added),

@@ -86,7 +86,7 @@ pub enum Added {
     },
     /// Marketo skipped it; nothing was written.
     Refused {
-        /// Marketo's code, such as `1004` for a person who is not there.
+        /// Marketo's code, such as `1004` for a person who is not there; empty where it gives none.
         code: String,
         /// Marketo's words, cut at 200 characters; they may quote values, so they are for the admin and not for logs.
         message: String,
@@ -111,9 +111,9 @@ pub struct ActivitySearch {
     pub people: Vec<MarketoId>,
     /// Of which types, at most [`MAX_TYPES_PER_SEARCH`].
     pub types: Vec<i64>,
-    /// From when on, by the time that the records carry.
+    /// From when on, by the time that the records carry. Some from up to a minute before may come along.
     pub since: Timestamp,
-    /// API name of the attribute whose value is wanted.
+    /// API name of the attribute whose value is wanted; not the primary one, which answers do not name.
     pub attribute: &'static str,
     /// Its name in Marketo's pages, by which some answers call it.
     pub attribute_name: &'static str,
@@ -167,11 +167,12 @@ pub trait MarketoActivities: Send + Sync {
 
     /// Adds at most [`MAX_ACTIVITIES_PER_CALL`] records in one call; one outcome per record, same order. What certainly was not carried
     /// out is tried again within the call (a new token, a busy limit); nothing is sent when `not_after`, on this machine's clock, is over.
+    /// A request sent at the last moment may take ten seconds to connect, and Marketo 90 to carry it out.
     async fn add_activities(&self, records: &[NewActivity], not_after: Timestamp) -> Sent<Vec<Added>>;
 
-    /// Activities of some people, all pages.
+    /// Activities of some people, all pages. Of somebody merged away they may come under the id that they had.
     ///
     /// # Errors
-    /// Any [`Failure`].
+    /// `Unavailable` also when the log since then is longer than a search should read; `BadRequest` for too many people or types.
     async fn find_activities(&self, search: &ActivitySearch) -> Result<Vec<FoundActivity>, Failure>;
 }

@@ -110,6 +110,10 @@ async fn nothing_to_send_and_too_much_to_send_are_not_sent() {
     let many = records(MAX_ACTIVITIES_PER_CALL as i64 + 1);
     let (known, failure) = told(world.client.add_activities(&many, soon(&world)).await);
     assert_eq!((known, failure.kind), (Known::NotCarriedOut, FailureKind::BadRequest));
+    let mut long = records(300);
+    long.iter_mut().for_each(|record| record.attributes[1].1 = "\n".repeat(2_000));
+    let (known, failure) = told(world.client.add_activities(&long, soon(&world)).await);
+    assert_eq!((known, failure.kind), (Known::NotCarriedOut, FailureKind::BadRequest));
     assert!(world.seen(ADD).is_empty());
 }
 

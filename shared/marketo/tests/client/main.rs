@@ -13,6 +13,7 @@ mod files;
 mod identity;
 mod people;
 mod rows;
+mod searching;
 mod simulated;
 mod simulator;
 mod support;
