@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{DynamoPeople, DynamoState, MemoryPeople, MemoryQueue, MemoryState};
+use store::{DynamoLedger, DynamoPeople, DynamoState, MemoryLedger, MemoryPeople, MemoryQueue, MemoryState};
 
 use crate::suite;
 use crate::support::sqs::SqsServer;
@@ -30,6 +30,17 @@ async fn state_in_memory() {
 async fn state_on_dynamodb() {
     let client = dynamodb::embedded().await;
     suite::sync_state(&DynamoState::new(client, tables().sync_state, JumpingClock::shared())).await;
+}
+
+#[tokio::test]
+async fn ledger_in_memory() {
+    suite::ledger(&MemoryLedger::new()).await;
+}
+
+#[tokio::test]
+async fn ledger_on_dynamodb() {
+    let client = dynamodb::embedded().await;
+    suite::ledger(&DynamoLedger::new(client, tables().activities, JumpingClock::shared())).await;
 }
 
 #[tokio::test]

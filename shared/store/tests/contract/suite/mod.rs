@@ -3,11 +3,13 @@
 //! Each takes an empty implementation. Must not know which one it was given: that is what makes the ones in memory fit to stand in
 //! for the ones on AWS.
 
+mod ledger;
 mod people;
 mod people_values;
 mod queue;
 mod state;
 
+pub use ledger::ledger;
 pub use people::people_table;
 pub use queue::queue;
 pub use state::sync_state;
