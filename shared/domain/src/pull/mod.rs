@@ -26,6 +26,9 @@ pub const KEY: &str = "incremental-pull";
 const LEASE_LIFE: Duration = Duration::from_secs(5 * 60);
 /// Marketo keeps deletions for 14 days; an outage that comes near it needs a full reconcile.
 const MAX_OUTAGE: SignedDuration = SignedDuration::from_hours(13 * 24);
+/// Readings of the overlap that each activity gets into, once it is a rhythm old: two, should it show itself late, so that one answer that
+/// lost its list loses nothing.
+const KEPT_BEHIND: usize = 3;
 /// Schedules are not exact: half an overlap may be shorter by this much.
 const PUNCTUALITY: SignedDuration = SignedDuration::from_secs(10);
 /// Most passes of one pull; with the pages of a pass this bounds one run of the function.
@@ -41,7 +44,7 @@ pub struct PullState {
     pub caught_up_at: Option<Timestamp>,
     /// When the overlap was last read.
     pub overlap_read_at: Option<Timestamp>,
-    /// Where the cursor was when the overlap was read, the last two times: the first is where the next overlap begins.
+    /// Where the cursor was when the overlap was read, the last [`KEPT_BEHIND`] times: the first is where the next overlap begins.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub behind: Vec<Cursor>,
     /// The last pull's problem, until one ends well.
@@ -228,12 +231,12 @@ async fn overlap_cursor(
     }
 }
 
-/// Keeps where the cursor is, for the overlaps to come. Twice the time between two of them is the overlap.
+/// Keeps where the cursor is, for the overlaps to come.
 fn keep_behind(state: &mut PullState, cursor: &Cursor, minutes: i64) {
     if state.behind.last().is_none_or(|last| cursor.read_to.duration_since(last.read_to) >= rhythm(minutes)) {
         state.behind.push(cursor.clone());
     }
-    if state.behind.len() > 2 {
+    if state.behind.len() > KEPT_BEHIND {
         state.behind.remove(0);
     }
 }
