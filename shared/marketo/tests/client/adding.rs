@@ -216,7 +216,9 @@ async fn an_answer_that_does_not_end_is_given_up_after_the_time_for_adding() {
     let limits = TimeLimits { adding: Duration::from_millis(100), ..TimeLimits::default() };
     let world = World::with(5, limits).await;
     world.script(ADD, [Reply::text(200, "{").silent()]);
-    let (known, failure) = told(world.client.add_activities(&records(1), soon(&world)).await);
+    let (records, soon) = (records(1), soon(&world));
+    let sent = tokio::time::timeout(Duration::from_secs(20), world.client.add_activities(&records, soon));
+    let (known, failure) = told(sent.await.expect("the usual time is for other calls"));
     assert_eq!((known, failure.message), (Known::Unknown, format!("{ADD}: no answer in time")));
     assert_eq!(world.seen(ADD).len(), 1);
 }
