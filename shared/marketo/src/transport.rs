@@ -3,6 +3,8 @@
 //! Everything above this seam is the same whether answers come over the network or, in simulations that have to replay a run exactly,
 //! from a simulated Marketo in the same process.
 
+use std::sync::OnceLock;
+
 use async_trait::async_trait;
 use domain::{Failure, FailureKind};
 use reqwest::{Client, ClientBuilder, Request, Response, redirect};
@@ -51,23 +53,35 @@ pub trait Transport: Send + Sync {
 
 /// HTTP with TLS.
 pub(crate) struct Http {
+    config: MarketoConfig,
     rest: Client,
-    /// Without compression, which the bulk API does not do, and which would make byte offsets meaningless.
-    bulk: Client,
+    /// Without compression, which the bulk API does not do, and which would make byte offsets meaningless. Made when it is needed first, as
+    /// most functions never need it, and reading the machine's certificates is most of a cold start.
+    bulk: OnceLock<Client>,
 }
 
 impl Http {
     /// # Errors
     /// `BadSetting` when the machine's TLS set-up cannot be used.
     pub fn new(config: &MarketoConfig) -> Result<Self, Failure> {
-        Ok(Self { rest: built(builder(config).gzip(true))?, bulk: built(builder(config).no_gzip())? })
+        let rest = built(builder(config).gzip(true))?;
+        Ok(Self { config: config.clone(), rest, bulk: OnceLock::new() })
+    }
+
+    fn bulk(&self) -> Result<&Client, SendError> {
+        if self.bulk.get().is_none() {
+            let made = built(builder(&self.config).no_gzip()).map_err(|_| SendError::BadRequest)?;
+            // Another task may have made one meanwhile, which is as good.
+            let _made_before = self.bulk.set(made);
+        }
+        self.bulk.get().ok_or(SendError::BadRequest)
     }
 }
 
 #[async_trait]
 impl Transport for Http {
     async fn send(&self, request: Request) -> Result<Response, SendError> {
-        let http = if request.url().path().contains("/bulk/") { &self.bulk } else { &self.rest };
+        let http = if request.url().path().contains("/bulk/") { self.bulk()? } else { &self.rest };
         Ok(http.execute(request).await?)
     }
 }
