@@ -216,7 +216,8 @@ pub async fn progress(state: &dyn SyncState, now: Timestamp, run: &Run) -> Resul
     Ok(sum)
 }
 
-fn flow_state(problem: Option<&Problem>, without: FlowState) -> FlowState {
+/// The state of a flow with this problem; `without` is what it is in without one.
+pub(crate) fn flow_state(problem: Option<&Problem>, without: FlowState) -> FlowState {
     match problem {
         None => without,
         Some(Problem { kind: FailureKind::DailyCalls | FailureKind::DailyExport, until: Some(_), .. }) => {

@@ -1,9 +1,9 @@
-//! `explain`: why a person is or is not synced.
+//! `explain`: why a person is or is not synced, and where activities are logged.
 
 use std::path::Path;
 
-use domain::explain;
 use domain::people::MarketoId;
+use domain::{activities, explain};
 
 use super::open;
 use crate::failure::CommandFailure;
@@ -24,7 +24,9 @@ pub async fn run(state: &Path, person: &str) -> Result<(), CommandFailure> {
     }
     for one in explained {
         output::line(format!("{}: {}", one.id, if one.synced { "synced" } else { "not synced" }));
-        for reason in one.reasons {
+        let row = embedded.changes.people.get(&[one.id]).await?.into_iter().next();
+        let logged = activities::explain(&*embedded.tables.ledger(), &*embedded.tables.state, row.as_ref()).await?;
+        for reason in one.reasons.into_iter().chain(logged) {
             output::line(format!("  {reason}"));
         }
     }

@@ -3,18 +3,30 @@
 use std::path::Path;
 
 use comfy_table::Table;
+use domain::activities::{self, LoggingStatus};
 use domain::ports::Clock;
-use domain::status::{self, Problem};
+use domain::status::{self, Problem, Status};
+use serde::Serialize;
 
 use crate::embedded::LocalTables;
 use crate::failure::CommandFailure;
 use crate::output;
 use crate::state_dir::StateDir;
 
+/// Everything, as JSON.
+#[derive(Serialize)]
+struct All<'a> {
+    #[serde(flatten)]
+    people: &'a Status,
+    activities: &'a LoggingStatus,
+}
+
 pub async fn run(state: &Path, json: Option<&Path>) -> Result<(), CommandFailure> {
     let tables = LocalTables::open(Some(StateDir::open(state)?)).await?;
-    let status = status::status(&*tables.state, tables.clock.now()).await?;
-    output::json(json, &status)?;
+    let now = tables.clock.now();
+    let status = status::status(&*tables.state, now).await?;
+    let activities = activities::logging_status(&*tables.ledger(), &*tables.state, now).await?;
+    output::json(json, &All { people: &status, activities: &activities })?;
     let mut table = Table::new();
     table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     table.set_header(["flow", "state", "last success", "where", "problem"]);
@@ -38,8 +50,15 @@ pub async fn run(state: &Path, json: Option<&Path>) -> Result<(), CommandFailure
         &lag,
         &problem(&pull.problem),
     ]);
+    for (flow, desk) in
+        [("activities in Marketo", &activities.marketo), ("activities in Salesforce", &activities.salesforce)]
+    {
+        let lag = if desk.lag_seconds > 0 { format!(", {} s behind", desk.lag_seconds) } else { String::new() };
+        let place = format!("{} waiting, {} rejected{lag}", desk.waiting, desk.rejected);
+        table.add_row([flow, &format!("{:?}", desk.state), &time(desk.last_success), &place, &problem(&desk.problem)]);
+    }
     output::line(table);
-    for notice in &initial.notices {
+    for notice in initial.notices.iter().chain(&activities.marketo.notices).chain(&activities.salesforce.notices) {
         output::line(format!("note: {notice}"));
     }
     if let Some(refused) = &status.opportunities_refused {

@@ -11,7 +11,7 @@ use super::entry::{Destination, Entry, Progress};
 use super::message::ActivityId;
 use crate::lease::{self, Lease, Life};
 use crate::people::MarketoId;
-use crate::ports::{EntryWrite, LogPorts, PutOutcome, Shelf, SyncState};
+use crate::ports::{EntryWrite, LogPorts, PutOutcome, Shelf};
 use crate::status::Problem;
 use crate::{Advice, Failure, FailureKind};
 
@@ -51,10 +51,10 @@ pub(super) struct FlyingRecord {
 pub(super) struct Desk {
     pub in_flight: Option<InFlight>,
     /// Nothing is tried before this, because of the problem.
-    closed_until: Option<Timestamp>,
-    problem: Option<Problem>,
+    pub closed_until: Option<Timestamp>,
+    pub problem: Option<Problem>,
     failures: u32,
-    last_success: Option<Timestamp>,
+    pub last_success: Option<Timestamp>,
     /// Things to know, such as fields that cannot be written.
     #[serde(default)]
     pub notices: Vec<String>,
@@ -83,42 +83,11 @@ pub struct Work {
     pub unsettled_until: Option<Timestamp>,
 }
 
-/// How a destination is doing, for an admin.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DeskStatus {
-    /// When a vendor's answer last came.
-    pub last_success: Option<Timestamp>,
-    /// What is wrong.
-    pub problem: Option<Problem>,
-    /// Nothing is tried before this.
-    pub closed_until: Option<Timestamp>,
-    /// Records whose answer never came and that are not looked into yet.
-    pub in_flight: usize,
-    /// Things to know.
-    pub notices: Vec<String>,
-}
-
 pub(super) fn key(destination: Destination) -> &'static str {
     match destination {
         Destination::Marketo => "log-marketo",
         Destination::Salesforce => "log-salesforce",
     }
-}
-
-/// How a destination is doing. Only reads.
-///
-/// # Errors
-/// `Unavailable`, `CorruptState`.
-pub async fn desk_status(state: &dyn SyncState, destination: Destination) -> Result<DeskStatus, Failure> {
-    let desk = lease::peek::<Desk>(state, key(destination)).await?.unwrap_or_default();
-    Ok(DeskStatus {
-        last_success: desk.last_success,
-        closed_until: desk.closed_until,
-        problem: desk.problem,
-        in_flight: desk.in_flight.map_or(0, |in_flight| in_flight.records.len()),
-        notices: desk.notices,
-    })
 }
 
 /// Opens both desks again, whoever held or closed them. Only for a caller who knows that nobody else is alive, such as the program that

@@ -45,11 +45,17 @@ pub const FLOW: &str = "activities";
 /// # Errors
 /// Those of the ledger.
 pub async fn rejects(ledger: &dyn ActivityLedger) -> Result<Vec<Reject>, Failure> {
+    Ok(with_entries(ledger).await?.into_iter().map(|(_, reject)| reject).collect())
+}
+
+/// The same, with the entries.
+pub(super) async fn with_entries(ledger: &dyn ActivityLedger) -> Result<Vec<(Entry, Reject)>, Failure> {
     let mut found = Vec::new();
     for destination in Destination::ALL {
         for shelf in [Shelf::Rejected, Shelf::Due] {
             for entry in listed(ledger, destination, shelf).await? {
-                found.extend(reject(&entry, destination));
+                let reject = reject(&entry, destination);
+                found.extend(reject.map(|reject| (entry, reject)));
             }
         }
     }
