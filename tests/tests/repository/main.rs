@@ -45,11 +45,19 @@ fn workspace() -> Vec<Package> {
 fn allowed(package: &str, path: &Path) -> Option<&'static [&'static str]> {
     const FUNCTION: &[&str] = &["runtime", "domain"];
     match package {
-        "domain" | "simulator-marketo" | "simulator-salesforce" => Some(&[]),
-        "marketo" | "store" => Some(&["domain"]),
-        "runtime" => Some(&["domain", "marketo", "store"]),
-        "actions-sync" => Some(&["domain", "marketo", "runtime", "simulator-marketo", "store"]),
-        "system-tests" => Some(&["domain", "marketo", "runtime", "simulator-marketo", "store"]),
+        "domain" | "simulator-app" | "simulator-marketo" | "simulator-salesforce" => Some(&[]),
+        "marketo" | "salesforce" | "store" => Some(&["domain"]),
+        "runtime" => Some(&["domain", "marketo", "salesforce", "store"]),
+        "actions-sync" | "system-tests" => Some(&[
+            "domain",
+            "marketo",
+            "runtime",
+            "salesforce",
+            "simulator-app",
+            "simulator-marketo",
+            "simulator-salesforce",
+            "store",
+        ]),
         _ if path.components().any(|c| c.as_os_str() == "functions") => Some(FUNCTION),
         _ => None,
     }
