@@ -1,13 +1,13 @@
 //! The logging of sales activities in one process: its ports over the embedded tables, and what the queue and the schedule of the deployed
 //! function do.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use domain::activities::{self, ActivityId, Destination, Entry, Progress, Unusable, Work};
 use domain::ports::{Clock, LogPorts};
 use domain::{Failure, Timestamp, settings};
+use futures_util::stream::{self, StreamExt};
 use runtime::SystemClock;
 use runtime::wiring::{LogParts, log_ports};
 
@@ -74,30 +74,24 @@ pub struct Taken {
     pub unusable: BTreeMap<usize, Unusable>,
 }
 
-/// Feeds messages to two loggers at once, then logs until every activity is logged or has been refused.
+/// Takes messages into the ledger, two batches at a time as deployed; then logs until every activity is logged or has been refused. All
+/// are taken first, so that calls are full and what is about an email comes after it.
 pub async fn log(logging: &Logging, lines: Vec<(usize, String)>) -> Result<Taken, CommandFailure> {
     let ports = &logging.ports;
-    let queue: Mutex<VecDeque<Vec<(usize, String)>>> = Mutex::new(lines.chunks(MESSAGES).map(<[_]>::to_vec).collect());
-    let taken = Mutex::new(Taken::default());
-    let logger = || async {
-        loop {
-            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-            let Some(chunk) = next else { return Ok::<(), Failure>(()) };
-            let bodies: Vec<&str> = chunk.iter().map(|(_, body)| body.as_str()).collect();
-            let accepted = activities::accept(&*ports.ledger, &*ports.clock, &bodies).await?;
-            {
-                let mut taken = taken.lock().unwrap_or_else(PoisonError::into_inner);
-                taken.ids.extend(accepted.ids.iter().cloned());
-                taken.unusable.extend(accepted.unusable.into_iter().map(|(place, why)| (chunk[place].0, why)));
-            }
-            round(logging, &accepted.ids).await?;
-        }
-    };
-    let loggers: Vec<_> = (0..LOGGERS).map(|_| logger()).collect();
-    for ended in futures_util::future::join_all(loggers).await {
-        ended?;
+    let accepting = lines.chunks(MESSAGES).map(|chunk| async move {
+        let bodies: Vec<&str> = chunk.iter().map(|(_, body)| body.as_str()).collect();
+        let accepted = activities::accept(&*ports.ledger, &*ports.clock, &bodies).await?;
+        let unusable = accepted.unusable.into_iter().map(|(place, why)| (chunk[place].0, why));
+        Ok::<_, Failure>((accepted.ids, unusable.collect::<Vec<_>>()))
+    });
+    let mut accepting = stream::iter(accepting.collect::<Vec<_>>()).buffer_unordered(LOGGERS);
+    let mut taken = Taken::default();
+    while let Some(accepted) = accepting.next().await {
+        let (ids, unusable) = accepted?;
+        taken.ids.extend(ids);
+        taken.unusable.extend(unusable);
     }
-    let taken = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
+    drop(accepting);
     until_settled(logging, &taken.ids).await?;
     Ok(taken)
 }
@@ -107,7 +101,7 @@ pub async fn until_settled(logging: &Logging, ids: &BTreeSet<ActivityId>) -> Res
     let ports = &logging.ports;
     let mut closed = 0;
     loop {
-        let works = round(logging, &[]).await?;
+        let works = round(logging).await?;
         let open = entries(ports, ids).await?;
         let hopeful: Vec<&Entry> =
             open.iter().filter(|entry| Destination::ALL.iter().any(|d| is_hopeful(entry.at(*d)))).collect();
@@ -150,10 +144,10 @@ pub async fn until_settled(logging: &Logging, ids: &BTreeSet<ActivityId>) -> Res
 }
 
 /// One look at both destinations.
-async fn round(logging: &Logging, hints: &[ActivityId]) -> Result<[Work; 2], Failure> {
+async fn round(logging: &Logging) -> Result<[Work; 2], Failure> {
     let (ports, settle) = (&logging.ports, logging.embedded.environment.settle);
-    let marketo = activities::log_to_marketo(ports, hints, settle, None);
-    let salesforce = activities::log_to_salesforce(ports, hints, None);
+    let marketo = activities::log_to_marketo(ports, &[], settle, None);
+    let salesforce = activities::log_to_salesforce(ports, &[], None);
     let (marketo, salesforce) = futures_util::future::join(marketo, salesforce).await;
     Ok([lost_or(marketo)?, lost_or(salesforce)?])
 }

@@ -2,6 +2,7 @@
 //! One document under a lease, so that one worker at a time writes to a destination: nothing is written twice at once, one person's
 //! activities keep their order, and no two writes of ours meet at one account's lock.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -23,6 +24,9 @@ const BATCH_TIME: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// Longest pause of a closed desk, where the vendor names no moment.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+/// Entries read at a time, and bytes of long texts after which a batch is full: with one more reading, 60 MB at most.
+const READ_AT_ONCE: usize = 100;
+const BATCH_BYTES: usize = 32 * 1024 * 1024;
 /// Rounds against others who write the same entries.
 const MAX_ROUNDS: usize = 20;
 
@@ -173,10 +177,18 @@ impl<'a> Held<'a> {
         if !full {
             ids.extend(hints.iter().take(limit).cloned());
         }
-        ids.sort_unstable();
-        ids.dedup();
-        let mut entries = self.ports.ledger.get(&ids).await?;
-        entries.retain(|entry| entry.at(self.destination).is_due(now));
+        let mut seen = BTreeSet::new();
+        ids.retain(|id| seen.insert(id.clone()));
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        for some in ids.chunks(READ_AT_ONCE) {
+            let found = self.ports.ledger.get(some).await?;
+            bytes += found.iter().map(|entry| entry.activity.what.text_bytes()).sum::<usize>();
+            entries.extend(found.into_iter().filter(|entry| entry.at(self.destination).is_due(now)));
+            // The rest is the next batch's.
+            if bytes > BATCH_BYTES {
+                break;
+            }
+        }
         entries.sort_by(|a, b| (a.activity.at, a.id()).cmp(&(b.activity.at, b.id())));
         entries.truncate(limit);
         Ok(entries)

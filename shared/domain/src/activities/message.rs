@@ -172,6 +172,16 @@ impl What {
         }
     }
 
+    /// Bytes of the texts that may be long.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Self::EmailSent { email, .. } => email.body.len(),
+            Self::CallLogged { call, .. } => call.notes.as_ref().map_or(0, String::len),
+            _ => 0,
+        }
+    }
+
     /// The same without texts that nobody needs once it is logged: body, notes.
     #[must_use]
     pub fn slimmed(mut self) -> Self {

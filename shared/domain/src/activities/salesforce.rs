@@ -16,8 +16,8 @@ use crate::ports::{KEY_FIELD, LogPorts, NewLead, RowAdvice, RowOutcome, TaskLayo
 use crate::settings::{self, LogSettings};
 use crate::{Failure, FailureKind};
 
-/// Entries of one batch: two calls' worth of tasks.
-const BATCH: usize = 400;
+/// Entries of one batch: eight calls' worth, so that calls which are not full are few.
+const BATCH: usize = 1_600;
 /// Rounds of writing in which a task may be matched anew or lose fields; more than that helps nobody.
 const MAX_ROUNDS: usize = 3;
 /// Rounds of reading records, one more for each merge or conversion on the way.
