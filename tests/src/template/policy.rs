@@ -25,13 +25,20 @@ pub fn permissions(template: &Template, function: Resource<'_>) -> Result<BTreeS
         for action in each(&statement["Action"]) {
             for resource in each(&statement["Resource"]) {
                 let action = action.as_str().ok_or_else(|| format!("{}: an action is no text", role.name))?;
-                let on = reference(resource).or(resource.as_str());
+                let on = reference(resource).or(resource.as_str()).map(str::to_owned).or_else(|| index(resource));
                 let on = on.ok_or_else(|| format!("{}: {action} is on something built of parts", role.name))?;
-                all.insert((action.to_owned(), on.to_owned()));
+                all.insert((action.to_owned(), on));
             }
         }
     }
     Ok(all)
+}
+
+/// An index of a table of the template, `!Sub ${Table.Arn}/index/name`, as `Table/index/name`.
+fn index(resource: &Value) -> Option<String> {
+    let (table, index) = resource["Fn::Sub"].as_str()?.strip_prefix("${")?.split_once(".Arn}/index/")?;
+    let plain = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    (plain(table) && plain(index)).then(|| format!("{table}/index/{index}"))
 }
 
 /// The statements of a role's own policies, those under a condition included.
