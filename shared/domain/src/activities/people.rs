@@ -1,5 +1,6 @@
 //! Whom activities are about: the rows of the people table, merges followed.
 
+use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::{Entry, Trouble};
@@ -36,11 +37,10 @@ pub(super) async fn resolve(
             About::Id(id) => drop(wanted.insert(*id)),
             About::Email(email) => {
                 let Some(email) = normalised_email(email) else { continue };
-                if !by_email.contains_key(&email) {
-                    let found = best(table.by_email(&email).await?);
-                    by_email.insert(email, found.as_ref().map(|row| row.id));
-                    rows.extend(found.map(|row| (row.id, row)));
-                }
+                let Slot::Vacant(unknown) = by_email.entry(email) else { continue };
+                let found = best(table.by_email(unknown.key()).await?);
+                unknown.insert(found.as_ref().map(|row| row.id));
+                rows.extend(found.map(|row| (row.id, row)));
             }
         }
     }

@@ -23,11 +23,11 @@ pub fn plain(body: &str) -> String {
             // What they hold is not for reading.
             "script" | "style" | "title" => rest = after_element(rest, &name),
             "br" | "p" | "/p" | "div" | "/div" | "tr" | "/tr" | "li" | "/ul" | "/ol" | "h1" | "/h1" | "h2" | "/h2"
-            | "h3" | "/h3" | "hr" | "blockquote" | "/blockquote" | "table" | "/table" => {
-                if !text.is_empty() && !text.ends_with("\n\n") {
-                    text.truncate(text.trim_end_matches(' ').len());
-                    text.push('\n');
-                }
+            | "h3" | "/h3" | "hr" | "blockquote" | "/blockquote" | "table" | "/table"
+                if !text.is_empty() && !text.ends_with("\n\n") =>
+            {
+                text.truncate(text.trim_end_matches(' ').len());
+                text.push('\n');
             }
             "td" | "/td" => push_collapsed(&mut text, " "),
             _ => {}
