@@ -4,6 +4,7 @@
 
 pub mod aws;
 pub mod dynamodb;
+mod entries;
 pub mod memory;
 mod rules;
 pub mod sqs;
