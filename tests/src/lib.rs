@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a proof fails where it unwraps")]
 
+pub mod activity_faults;
 pub mod compare;
 pub mod faults;
 pub mod simulation;

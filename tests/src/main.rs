@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "its results are for people to read")]
 
+mod activity_fault_matrix;
 mod fault_matrix;
 mod mutations;
 mod seeds;
@@ -24,7 +25,9 @@ enum Proof {
     Seeds(seeds::Args),
     /// One fault of Marketo at a time, at every endpoint where it can happen: what it does once, and what it does until it is lifted
     Faults(fault_matrix::Args),
-    /// The same for the calls of DynamoDB
+    /// One fault of Marketo or Salesforce at a time while sales activities are logged
+    ActivityFaults(activity_fault_matrix::Args),
+    /// One fault of DynamoDB at a time, at every call of the people flow
     DynamodbFaults(fault_matrix::Args),
     /// The first load of a large subscription under Marketo's limits, in simulated time
     Limits(time_to_finish::Args),
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
     match Args::parse().proof {
         Proof::Seeds(args) => seeds::prove(&args),
         Proof::Faults(args) => fault_matrix::marketo(&args),
+        Proof::ActivityFaults(args) => activity_fault_matrix::prove(&args),
         Proof::DynamodbFaults(args) => fault_matrix::dynamodb(&args),
         Proof::Limits(args) => time_to_finish::prove(&args),
         Proof::Mutations(args) => mutations::prove(&args),

@@ -78,7 +78,7 @@ impl SqsQueue {
 
     /// Sends the bodies of one call, and again those that SQS did not take.
     async fn send_call(&self, bodies: Vec<String>) -> Result<(), Failure> {
-        let call = Call { action: "sqs:SendMessageBatch", thing: "queue", name: self.name() };
+        let call = Call { action: "sqs:SendMessage", thing: "queue", name: self.name() };
         let mut left = bodies;
         for resend in 0..=RESENDS {
             let entries = left.iter().enumerate().map(|(place, body)| entry(place, body)).collect::<Result<_, _>>()?;

@@ -14,6 +14,7 @@ mod daily_limits;
 mod deploying;
 mod filling;
 mod killing;
+mod logging;
 mod measuring;
 mod questions;
 mod refused_roles;

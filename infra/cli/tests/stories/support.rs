@@ -146,7 +146,12 @@ impl Story {
     /// Begins a sync without waiting for it.
     pub fn begin_sync(&self) -> Child {
         let state = self.state();
-        let mut command = self.command(&["sync", "--state", state.to_str().unwrap()]);
+        self.begin(&["sync", "--state", state.to_str().unwrap()])
+    }
+
+    /// Begins a command without waiting for it.
+    pub fn begin(&self, args: &[&str]) -> Child {
+        let mut command = self.command(args);
         command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
