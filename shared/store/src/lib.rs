@@ -9,6 +9,6 @@ pub mod memory;
 mod rules;
 pub mod sqs;
 
-pub use dynamodb::{DynamoLedger, DynamoPeople, DynamoState, Tables, create_tables};
+pub use dynamodb::{DynamoLedger, DynamoPeople, DynamoState, PeopleTables, Tables, create_tables};
 pub use memory::{MemoryLedger, MemoryPeople, MemoryQueue, MemoryState};
 pub use sqs::SqsQueue;
