@@ -179,10 +179,9 @@ async fn a_listing_goes_on_where_a_page_ended() {
     let list = async |limit| ledger(&client).shelf(Destination::Marketo, Shelf::Due, Timestamp::MAX, None, limit).await;
     let ids: Vec<_> = list(9).await.unwrap().into_iter().map(|place| place.id.0).collect();
     assert_eq!(ids, ["a", "c"]);
-    let requests = script.requests.lock().unwrap();
-    let asked: Vec<_> = requests.iter().map(|r| (r["Limit"].clone(), r["ExclusiveStartKey"].clone())).collect();
+    let asked: Vec<_> =
+        script.requests.lock().unwrap().iter().map(|r| (r["Limit"].clone(), r["ExclusiveStartKey"].clone())).collect();
     assert_eq!(asked, [(json!(9), Value::Null), (json!(8), place("a", 1)), (json!(8), place("b", 2))]);
-    drop(requests);
 
     let (client, script) = Script::start([(200, json!({ "Items": [], "LastEvaluatedKey": place("a", 1) }))]).await;
     let endless = ledger(&client).shelf(Destination::Marketo, Shelf::Due, Timestamp::MAX, None, 9).await.unwrap_err();

@@ -125,7 +125,7 @@ async fn puts_many_in_order(ledger: &dyn ActivityLedger) {
     assert_eq!(ok(ledger.put(before.collect()).await), vec![PutOutcome::Stored; 500]);
 
     // By remainder: 0 replaces, 1 inserts, 2 inserts where an entry is, 3 replaces where none is.
-    let seen = |n: usize| if n % 4 == 0 || n % 4 == 3 { Some(1) } else { None };
+    let seen = |n: usize| matches!(n % 4, 0 | 3).then_some(1);
     let order: Vec<usize> = (0..1_000).map(|n| n * 7 % 1_000).collect();
     let writes = order.iter().map(|n| EntryWrite { entry: entry(&id(*n), 2_000), seen: seen(*n) });
     let outcome = |n: &usize| if n % 4 < 2 { PutOutcome::Stored } else { PutOutcome::Conflict };
