@@ -106,7 +106,7 @@ impl Embedded {
         let (batches, reads) = (queue("people-batches"), queue("people-reads"));
         let parts = PeopleParts {
             dynamodb: tables.dynamodb.clone(),
-            tables: tables.names.clone(),
+            tables: tables.names.of_people(),
             marketo: environment.marketo.clone(),
             limits: environment.limits,
         };

@@ -189,7 +189,7 @@ pub struct PeopleConfig {
     /// Calls a day that the subscription was sold with.
     pub limits: CallLimits,
     /// Table names.
-    pub tables: store::Tables,
+    pub tables: store::PeopleTables,
     /// Name of the stack, by which its metrics are told from another's.
     pub stack_name: String,
     /// Level of the logs.
@@ -327,7 +327,7 @@ fn people(env: &mut EnvReader<'_>) -> Option<PeopleConfig> {
     let sync_state = env.required("SYNC_STATE_TABLE", "name of the sync-state table");
     let stack_name = env.required("STACK_NAME", "name of the stack, for its metrics");
     let log_level = env.log_level("info");
-    let tables = store::Tables { people, sync_state, activities: String::new() };
+    let tables = store::PeopleTables { people, sync_state };
     Some(PeopleConfig { marketo_base_url: base_url?, credentials, limits, tables, stack_name, log_level })
 }
 

@@ -10,7 +10,7 @@ use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::ports::{LogPorts, PeoplePorts, PeopleQueues};
 use marketo::{Credentials, MarketoClient, MarketoConfig, PlainCredentials};
 use salesforce::{SalesforceClient, SalesforceConfig};
-use store::{DynamoLedger, DynamoPeople, DynamoState, SqsQueue, Tables};
+use store::{DynamoLedger, DynamoPeople, DynamoState, PeopleTables, SqsQueue, Tables};
 
 use crate::config::{ActivityLoggerConfig, CredentialsFrom, InitialSyncConfig, PeopleConfig, SalesforceFrom};
 use crate::queue::SqsRedelivery;
@@ -107,7 +107,7 @@ pub async fn activity_logger(config: &ActivityLoggerConfig) -> Result<ActivityLo
     let (login_url, version) = (config.login_url.clone(), config.version.clone());
     let ports = log_ports(LogParts {
         dynamodb: aws_sdk_dynamodb::Client::new(&aws),
-        tables: Tables { activities: config.activities_table.clone(), ..config.people.tables.clone() },
+        tables: config.people.tables.clone().and_activities(&config.activities_table),
         marketo: marketo_of(&config.people, &aws),
         limits: config.people.limits,
         salesforce: SalesforceConfig { login_url, version, credentials, max_in_flight: MAX_IN_FLIGHT },
@@ -176,7 +176,7 @@ pub struct PeopleParts {
     /// DynamoDB.
     pub dynamodb: aws_sdk_dynamodb::Client,
     /// Its tables.
-    pub tables: Tables,
+    pub tables: PeopleTables,
     /// How to reach Marketo.
     pub marketo: MarketoConfig,
     /// Calls that the subscription was sold with.

@@ -4,10 +4,11 @@
 
 pub mod aws;
 pub mod dynamodb;
+mod entries;
 pub mod memory;
 mod rules;
 pub mod sqs;
 
-pub use dynamodb::{DynamoLedger, DynamoPeople, DynamoState, Tables, create_tables};
+pub use dynamodb::{DynamoLedger, DynamoPeople, DynamoState, PeopleTables, Tables, create_tables};
 pub use memory::{MemoryLedger, MemoryPeople, MemoryQueue, MemoryState};
 pub use sqs::SqsQueue;

@@ -1,18 +1,18 @@
 //! What both families of adapters hold to, said once: index keys, precision, sizes. Must not know either family.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
-use domain::activities::Entry;
 use domain::people::{Field, PersonRow, Status, normalised_email};
-use domain::ports::{EntryWrite, MAX_MESSAGE_BYTES, RowWrite, Shelf};
+use domain::ports::{MAX_MESSAGE_BYTES, RowWrite};
 use domain::{Failure, FailureKind, Timestamp};
 use serde_json::Value;
 
 /// Longest key of a DynamoDB table or index, bytes.
-const MAX_KEY_BYTES: usize = 2048;
+pub(crate) const MAX_KEY_BYTES: usize = 2048;
 
 /// Largest document, bytes of JSON: an item of DynamoDB may have 400 KiB, its names and other values included.
-const MAX_DOCUMENT_BYTES: usize = 390 * 1024;
+pub(crate) const MAX_DOCUMENT_BYTES: usize = 390 * 1024;
 
 /// Receipts counted together: a set of 256 small numbers stays under 1 KiB, so that adding one costs one write unit.
 pub(crate) const RECEIPTS_PER_ITEM: u32 = 256;
@@ -52,56 +52,21 @@ pub(crate) fn stored_row(write: RowWrite) -> PersonRow {
     row
 }
 
-/// Refuses writes that name one row twice: which of them came first would be a matter of chance.
-pub(crate) fn check_distinct(writes: &[RowWrite]) -> Result<(), Failure> {
-    let mut ids = BTreeSet::new();
-    match writes.iter().find(|write| !ids.insert(write.row.id)) {
-        None => Ok(()),
-        Some(twice) => Err(Failure::new(
-            FailureKind::BadRequest,
-            format!("person {} is written twice in one put: write each person once", twice.row.id),
-        )),
+/// Refuses writes that name one thing twice: which of them came first would be a matter of chance.
+pub(crate) fn check_distinct<K: Ord + Copy + Display>(
+    kind: &str,
+    keys: impl Iterator<Item = K>,
+) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    for key in keys {
+        if !seen.insert(key) {
+            return Err(Failure::new(
+                FailureKind::BadRequest,
+                format!("{kind} {key} is written twice in one put: write each {kind} once"),
+            ));
+        }
     }
-}
-
-/// The entry of a write as it is to be stored, the next revision set.
-pub(crate) fn stored_entry(write: EntryWrite) -> Entry {
-    let mut entry = write.entry;
-    entry.rev = write.seen.map_or(1, |seen| seen.saturating_add(1));
-    entry
-}
-
-/// As [`check_distinct`], of entries.
-pub(crate) fn check_distinct_entries(writes: &[EntryWrite]) -> Result<(), Failure> {
-    let mut ids = BTreeSet::new();
-    if writes.iter().all(|write| ids.insert(write.entry.id())) {
-        return Ok(());
-    }
-    Err(Failure::new(FailureKind::BadRequest, "an activity is written twice in one put: write each activity once"))
-}
-
-/// The text of an entry, without its revision.
-pub(crate) fn entry_text(entry: &Entry) -> Result<String, Failure> {
-    let text = serde_json::to_string(entry)
-        .map_err(|_| Failure::new(FailureKind::BadRequest, "an activity cannot be written as JSON"))?;
-    if text.len() > MAX_DOCUMENT_BYTES {
-        let text = format!("an activity has {} bytes, more than the {MAX_DOCUMENT_BYTES} that are stored", text.len());
-        return Err(Failure::new(FailureKind::BadRequest, text));
-    }
-    Ok(text)
-}
-
-/// An entry's text, read back; `None` where it is none.
-pub(crate) fn entry_value(text: &str) -> Option<Entry> {
-    serde_json::from_str(text).ok()
-}
-
-/// The name of a shelf in an index.
-pub(crate) fn shelf_name(shelf: Shelf) -> &'static str {
-    match shelf {
-        Shelf::Due => "due",
-        Shelf::Rejected => "rejected",
-    }
+    Ok(())
 }
 
 /// The text of a document, once its key and size are known to fit.

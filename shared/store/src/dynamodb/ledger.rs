@@ -14,10 +14,14 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use super::item::{ID, REV};
 use super::writes::{self, Write};
 use super::{Attributes, ClockHandle, Item, KEYS_PER_READ, READS_IN_FLIGHT, on_table, read_batch};
-use crate::rules::{check_distinct_entries, entry_text, entry_value, shelf_name, stored_entry, to_milliseconds};
+use crate::entries::{self, StoredEntry, is_storable, shelf_name, stored_entries};
+
+/// Most pages of one listing: an index page holds thousands of places, so that more than this is a fault.
+const SHELF_PAGES: usize = 1_000;
 
 const BODY: &str = "body";
 const LAYOUT: &str = "layout";
+
 /// The layout written, and the only one read.
 const LAYOUT_NOW: &str = "1";
 
@@ -42,7 +46,8 @@ fn index(destination: Destination) -> Index {
 /// The ledger of activities on DynamoDB.
 ///
 /// - A write whose answer was lost may have happened; its repeat, which the SDK's retries make too, is then a conflict with itself.
-/// - [`ActivityLedger::shelf`] goes through an index that follows the table by a moment; its times are whole milliseconds.
+/// - [`ActivityLedger::shelf`] goes through an index that follows the table by a moment. Its times are whole milliseconds, rounded down.
+///   Entries of one millisecond come in any order, which stays the same, so that no page misses or repeats one.
 #[derive(Debug, Clone)]
 pub struct DynamoLedger {
     client: Client,
@@ -57,53 +62,76 @@ impl DynamoLedger {
         Self { client, table: table.into(), clock: ClockHandle(clock) }
     }
 
-    fn attributes(&self, entry: &Entry) -> Result<Attributes, Failure> {
-        let mut item: Attributes = vec![
-            (ID, text(&entry.id().0)),
-            (REV, number(entry.rev)),
-            (LAYOUT, AttributeValue::N(LAYOUT_NOW.to_owned())),
-            (BODY, AttributeValue::S(entry_text(entry)?)),
-        ];
-        for destination in Destination::ALL {
-            if let Some((shelf, place)) = entry.shelved(destination) {
-                let index = index(destination);
-                item.push((index.shelf, text(shelf_name(shelf))));
-                item.push((index.at, number(place.at.as_millisecond())));
-            }
-        }
-        Ok(item)
-    }
-
+    /// The entry of an item.
     fn entry(&self, item: &Item) -> Result<Entry, Failure> {
-        let of = |name: &str| item.get(name);
-        if of(LAYOUT).and_then(|value| value.as_n().ok()).is_none_or(|layout| layout != LAYOUT_NOW) {
-            return Err(self.corrupt(LAYOUT));
+        let id = self.id(item)?;
+        let whole = |name: &str| item.get(name).and_then(|value| value.as_n().ok());
+        if whole(LAYOUT).is_none_or(|layout| layout != LAYOUT_NOW) {
+            return Err(self.corrupt(&id, LAYOUT));
         }
-        let rev = of(REV)
-            .and_then(|value| value.as_n().ok())
-            .and_then(|n| n.parse().ok())
-            .ok_or_else(|| self.corrupt(REV))?;
-        let body = of(BODY).and_then(|value| value.as_s().ok()).ok_or_else(|| self.corrupt(BODY))?;
-        let entry = entry_value(body).ok_or_else(|| self.corrupt(BODY))?;
-        Ok(Entry { rev, ..entry })
+        let rev = whole(REV).and_then(|rev| rev.parse().ok()).ok_or_else(|| self.corrupt(&id, REV))?;
+        let body = item.get(BODY).and_then(|value| value.as_s().ok());
+        body.and_then(|body| entries::entry(&id, rev, body)).ok_or_else(|| self.corrupt(&id, BODY))
     }
 
-    fn corrupt(&self, attribute: &str) -> Failure {
+    /// The place that an item of an index stands for.
+    fn shelved(&self, index: Index, item: &Item) -> Result<Shelved, Failure> {
+        let id = self.id(item)?;
+        let at = item.get(index.at).and_then(|value| value.as_n().ok()).and_then(|at| at.parse().ok());
+        at.and_then(|at| entries::shelved(at, id.clone())).ok_or_else(|| self.corrupt(&id, index.at))
+    }
+
+    /// The id of an item, the only value of it that a text may name.
+    fn id(&self, item: &Item) -> Result<ActivityId, Failure> {
+        match item.get(ID).and_then(|value| value.as_s().ok()) {
+            Some(id) => Ok(ActivityId(id.clone())),
+            None => Err(Failure::new(
+                FailureKind::CorruptState,
+                format!("an item of table `{}` has no text as `{ID}`", self.table),
+            )),
+        }
+    }
+
+    fn corrupt(&self, id: &ActivityId, attribute: &str) -> Failure {
         Failure::new(
             FailureKind::CorruptState,
-            format!("an item of table `{}` is no activity of layout {LAYOUT_NOW}: attribute `{attribute}`", self.table),
+            format!(
+                "item `{id}` of table `{}` is not an activity of layout {LAYOUT_NOW}: attribute `{attribute}`",
+                self.table
+            ),
         )
     }
+}
+
+/// The key of an entry.
+fn key(id: &ActivityId) -> Item {
+    HashMap::from([(ID.to_owned(), text(&id.0))])
+}
+
+/// An entry as an item that replaces what was seen.
+fn item(entry: StoredEntry) -> Write {
+    let mut attributes: Attributes = vec![
+        (ID, AttributeValue::S(entry.id.0)),
+        (REV, number(entry.rev)),
+        (LAYOUT, number(LAYOUT_NOW)),
+        (BODY, AttributeValue::S(entry.body)),
+    ];
+    for place in entry.places {
+        let index = index(place.destination);
+        attributes.push((index.shelf, text(shelf_name(place.shelf))));
+        attributes.push((index.at, number(place.at)));
+    }
+    Write { attributes, seen: entry.seen }
 }
 
 #[async_trait]
 impl ActivityLedger for DynamoLedger {
     async fn get(&self, ids: &[ActivityId]) -> Result<Vec<Entry>, Failure> {
-        // BatchGetItem refuses a request that names a key twice.
-        let ids: Vec<&ActivityId> = ids.iter().collect::<BTreeSet<_>>().into_iter().collect();
-        let reads: Vec<_> = ids
+        // BatchGetItem refuses a request that names a key twice, or one that is no key.
+        let ids: BTreeSet<&ActivityId> = ids.iter().filter(|id| is_storable(id)).collect();
+        let reads: Vec<_> = Vec::from_iter(ids)
             .chunks(KEYS_PER_READ)
-            .map(|chunk| chunk.iter().map(|id| HashMap::from([(ID.to_owned(), text(&id.0))])).collect())
+            .map(|chunk| chunk.iter().map(|id| key(id)).collect())
             .map(|keys| read_batch(&self.client, &*self.clock.0, &self.table, keys))
             .collect();
         let items: Vec<_> = stream::iter(reads).buffered(READS_IN_FLIGHT).try_collect().await?;
@@ -111,12 +139,7 @@ impl ActivityLedger for DynamoLedger {
     }
 
     async fn put(&self, writes: Vec<EntryWrite>) -> Result<Vec<PutOutcome>, Failure> {
-        check_distinct_entries(&writes)?;
-        let item = |write: EntryWrite| {
-            let seen = write.seen;
-            Ok(Write { attributes: self.attributes(&stored_entry(write))?, seen })
-        };
-        let items = writes.into_iter().map(item).collect::<Result<_, Failure>>()?;
+        let items = stored_entries(writes)?.into_iter().map(item).collect();
         writes::put(&self.client, &*self.clock.0, &self.table, items).await
     }
 
@@ -128,17 +151,18 @@ impl ActivityLedger for DynamoLedger {
         from: Option<&Shelved>,
         limit: usize,
     ) -> Result<Vec<Shelved>, Failure> {
-        let (call, index) = (on_table("dynamodb:Query", &self.table), index(destination));
-        let on = text(shelf_name(shelf));
-        let mut start = from.map(|from| {
-            HashMap::from([
-                (ID.to_owned(), text(&from.id.0)),
-                (index.shelf.to_owned(), on.clone()),
-                (index.at.to_owned(), number(from.at.as_millisecond())),
-            ])
+        let Some(span) = entries::span(until, from)? else { return Ok(Vec::new()) };
+        let (call, index, name) = (on_table("dynamodb:Query", &self.table), index(destination), shelf_name(shelf));
+        let mut start = span.from.map(|(at, id)| {
+            let mut start = key(id);
+            start.extend([(index.shelf.to_owned(), text(name)), (index.at.to_owned(), number(at))]);
+            start
         });
         let mut found = Vec::new();
-        while found.len() < limit {
+        for _ in 0..SHELF_PAGES {
+            if found.len() >= limit {
+                return Ok(found);
+            }
             let page = self
                 .client
                 .query()
@@ -147,26 +171,28 @@ impl ActivityLedger for DynamoLedger {
                 .key_condition_expression("#shelf = :shelf AND #at <= :until")
                 .expression_attribute_names("#shelf", index.shelf)
                 .expression_attribute_names("#at", index.at)
-                .expression_attribute_values(":shelf", on.clone())
-                .expression_attribute_values(":until", number(until.as_millisecond()))
+                .expression_attribute_values(":shelf", text(name))
+                .expression_attribute_values(":until", number(span.until))
                 .limit(i32::try_from(limit - found.len()).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start)
                 .send()
                 .await
                 .map_err(|error| call.failure(&error))?;
             for item in page.items.iter().flatten() {
-                let id = item.get(ID).and_then(|value| value.as_s().ok()).ok_or_else(|| self.corrupt(ID))?;
-                let at = item.get(index.at).and_then(|value| value.as_n().ok()).and_then(|n| n.parse().ok());
-                let at =
-                    at.and_then(|ms| Timestamp::from_millisecond(ms).ok()).ok_or_else(|| self.corrupt(index.at))?;
-                found.push(Shelved { at: to_milliseconds(at), id: ActivityId(id.clone()) });
+                found.push(self.shelved(index, item)?);
             }
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() {
-                break;
+                return Ok(found);
             }
         }
-        Ok(found)
+        Err(Failure::new(
+            FailureKind::CorruptState,
+            format!(
+                "index `{}` of table `{}` gave more than {SHELF_PAGES} pages for one listing",
+                index.name, self.table
+            ),
+        ))
     }
 }
 

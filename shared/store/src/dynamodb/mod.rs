@@ -15,7 +15,7 @@ mod writes;
 pub use ledger::DynamoLedger;
 pub use people::DynamoPeople;
 pub use state::DynamoState;
-pub use tables::{Tables, create_tables};
+pub use tables::{PeopleTables, Tables, create_tables};
 
 use std::collections::HashMap;
 use std::fmt;

@@ -86,7 +86,7 @@ impl PeopleTable for DynamoPeople {
     }
 
     async fn put(&self, writes: Vec<RowWrite>) -> Result<Vec<PutOutcome>, Failure> {
-        check_distinct(&writes)?;
+        check_distinct("person", writes.iter().map(|write| write.row.id))?;
         let items = writes.into_iter().map(|write| {
             let seen = write.seen;
             Write { attributes: item::attributes(&stored_row(write)), seen }

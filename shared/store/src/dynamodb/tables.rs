@@ -21,8 +21,25 @@ pub struct Tables {
     pub people: String,
     /// Documents and receipts.
     pub sync_state: String,
-    /// The ledger of activities; empty where a function has nothing to do with it.
+    /// The ledger of activities.
     pub activities: String,
+}
+
+/// Names of the tables that the people flow knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeopleTables {
+    /// The people table.
+    pub people: String,
+    /// Documents and receipts.
+    pub sync_state: String,
+}
+
+impl PeopleTables {
+    /// All tables, once the one of the activities is known too.
+    #[must_use]
+    pub fn and_activities(self, activities: impl Into<String>) -> Tables {
+        Tables { people: self.people, sync_state: self.sync_state, activities: activities.into() }
+    }
 }
 
 impl Tables {
@@ -31,6 +48,12 @@ impl Tables {
     pub fn with_prefix(prefix: &str) -> Self {
         let name = |thing: &str| format!("{prefix}{thing}");
         Self { people: name("people"), sync_state: name("sync-state"), activities: name("activities") }
+    }
+
+    /// Those that the people flow knows.
+    #[must_use]
+    pub fn of_people(&self) -> PeopleTables {
+        PeopleTables { people: self.people.clone(), sync_state: self.sync_state.clone() }
     }
 }
 

@@ -15,6 +15,9 @@ use super::{Attributes, on_table};
 /// Statement batches in flight: 200 items under way, a fifth of a second's worth for one partition.
 const INSERT_CALLS_IN_FLIGHT: usize = 8;
 
+/// Most bytes of texts in one statement batch. A request may have 16 MiB, in which texts that are JSON are escaped once more.
+const MAX_BATCH_BYTES: usize = 2 * 1024 * 1024;
+
 /// Conditional puts in flight.
 const PUTS_IN_FLIGHT: usize = 16;
 
@@ -40,14 +43,9 @@ pub(super) async fn put(
             Some(seen) => replacing.push(replace(client, table, place, attributes, seen)),
         }
     }
-    let mut inserting = Vec::with_capacity(fresh.len().div_ceil(STATEMENTS_PER_CALL));
-    let mut items = fresh.into_iter().peekable();
-    while items.peek().is_some() {
-        let batch = items.by_ref().take(STATEMENTS_PER_CALL).collect();
-        inserting.push(statements::insert(client, clock, table, batch));
-    }
+    let inserting = batches(fresh).into_iter().map(|batch| statements::insert(client, clock, table, batch));
     let (inserted, replaced) = try_join(
-        stream::iter(inserting).buffer_unordered(INSERT_CALLS_IN_FLIGHT).try_collect::<Vec<_>>(),
+        stream::iter(inserting.collect::<Vec<_>>()).buffer_unordered(INSERT_CALLS_IN_FLIGHT).try_collect::<Vec<_>>(),
         stream::iter(replacing).buffer_unordered(PUTS_IN_FLIGHT).try_collect::<Vec<_>>(),
     )
     .await?;
@@ -55,6 +53,36 @@ pub(super) async fn put(
         outcomes[place] = outcome;
     }
     Ok(outcomes)
+}
+
+/// Items, each with its place in the caller's list.
+type Placed = Vec<(usize, Attributes)>;
+
+/// Cuts items into batches of at most [`STATEMENTS_PER_CALL`] and, where each alone has fewer, [`MAX_BATCH_BYTES`].
+fn batches(items: Placed) -> Vec<Placed> {
+    let mut batches: Vec<Placed> = Vec::with_capacity(items.len().div_ceil(STATEMENTS_PER_CALL));
+    let mut bytes = 0;
+    for item in items {
+        let size = item.1.iter().map(|(_, value)| text_bytes(value)).sum::<usize>();
+        bytes += size;
+        match batches.last_mut() {
+            Some(batch) if batch.len() < STATEMENTS_PER_CALL && bytes <= MAX_BATCH_BYTES => batch.push(item),
+            _ => {
+                bytes = size;
+                batches.push(vec![item]);
+            }
+        }
+    }
+    batches
+}
+
+/// Bytes of the texts of a value.
+fn text_bytes(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::M(map) => map.values().map(text_bytes).sum(),
+        _ => 0,
+    }
 }
 
 /// Stores an item where the stored revision is still the one seen.

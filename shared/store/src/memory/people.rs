@@ -74,7 +74,7 @@ impl PeopleTable for MemoryPeople {
     }
 
     async fn put(&self, writes: Vec<RowWrite>) -> Result<Vec<PutOutcome>, Failure> {
-        check_distinct(&writes)?;
+        check_distinct("person", writes.iter().map(|write| write.row.id))?;
         let mut rows = lock(&self.rows);
         Ok(writes.into_iter().map(|write| rows.put(write)).collect())
     }

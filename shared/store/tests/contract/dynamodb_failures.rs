@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::activities::Destination;
 use domain::people::{Field, Fields, MarketoId, PersonRow, Status};
-use domain::ports::{PeopleTable, PutOutcome, RowWrite, SyncState};
+use domain::ports::{ActivityLedger, PeopleTable, PutOutcome, RowWrite, Shelf, SyncState};
 use domain::{Failure, FailureKind, Timestamp};
 use serde_json::{Value, json};
-use store::{DynamoPeople, DynamoState};
+use store::{DynamoLedger, DynamoPeople, DynamoState, Tables};
 
+use super::ledger_failures::{entry, entry_write};
 use crate::support::dynamodb::{Script, embedded, empty, unreachable};
 use crate::support::tables;
 use crate::support::world::JumpingClock;
 
 /// Stands for personal data: no failure may quote it.
-const CANARY: &str = "canary@example.com";
+pub const CANARY: &str = "canary@example.com";
 
 fn people(client: &Client) -> DynamoPeople {
     DynamoPeople::new(client.clone(), tables().people, JumpingClock::shared())
@@ -23,6 +25,10 @@ fn people(client: &Client) -> DynamoPeople {
 
 fn state(client: &Client) -> DynamoState {
     DynamoState::new(client.clone(), tables().sync_state, JumpingClock::shared())
+}
+
+fn ledger(client: &Client) -> DynamoLedger {
+    DynamoLedger::new(client.clone(), tables().activities, JumpingClock::shared())
 }
 
 fn write(id: i64, seen: Option<u64>) -> RowWrite {
@@ -41,9 +47,10 @@ fn write(id: i64, seen: Option<u64>) -> RowWrite {
     RowWrite { row, seen }
 }
 
-/// The failures of every kind of call.
+/// The failures of every kind of call, those of the ledger last.
 async fn every_call(client: &Client) -> Vec<(&'static str, Failure)> {
-    let (people, state) = (people(client), state(client));
+    let (people, state, ledger) = (people(client), state(client), ledger(client));
+    let activity = entry("1").activity.id;
     vec![
         ("get", people.get(&[MarketoId(1)]).await.unwrap_err()),
         ("insert", people.put(vec![write(1, None)]).await.unwrap_err()),
@@ -54,6 +61,10 @@ async fn every_call(client: &Client) -> Vec<(&'static str, Failure)> {
         ("save", state.save("cursor", &json!(CANARY), None).await.unwrap_err()),
         ("add receipt", state.add_receipt("run", 1).await.unwrap_err()),
         ("receipts", state.receipts("run", 10).await.unwrap_err()),
+        ("get entry", ledger.get(&[activity]).await.unwrap_err()),
+        ("insert entry", ledger.put(vec![entry_write("1", None)]).await.unwrap_err()),
+        ("replace entry", ledger.put(vec![entry_write("1", Some(1))]).await.unwrap_err()),
+        ("shelf", ledger.shelf(Destination::Marketo, Shelf::Due, Timestamp::MAX, None, 1).await.unwrap_err()),
     ]
 }
 
@@ -62,7 +73,8 @@ async fn check_every_call(client: &Client, kind: FailureKind, text: &str) {
     for (call, failure) in every_call(client).await {
         assert_eq!(failure.kind, kind, "{call}: {failure}");
         assert!(failure.message.contains(text), "{call}: {failure}");
-        let named = [tables().people, tables().sync_state].iter().any(|table| failure.message.contains(table));
+        let Tables { people, sync_state, activities } = tables();
+        let named = [people, sync_state, activities].iter().any(|table| failure.message.contains(table));
         assert!(named, "{call}: the table is named in: {failure}");
         assert!(!format!("{failure:?}").contains("canary"), "{call}: {failure:?}");
     }
@@ -109,6 +121,10 @@ async fn answers_are_read_by_their_code() {
         "PutItem",
         "UpdateItem",
         "BatchGetItem",
+        "BatchGetItem",
+        "PartiQLInsert",
+        "PutItem",
+        "Query",
     ];
     assert_eq!(actions, expected.map(|action| format!("dynamodb:{action}")), "the missing right is named");
 }

@@ -14,7 +14,7 @@ use simulator_marketo::{Config as SimulatorConfig, Simulator};
 use store::{DynamoPeople, Tables};
 use tokio::net::TcpListener;
 
-/// DynamoDB with the two tables.
+/// DynamoDB with the tables.
 pub struct Embedded {
     pub endpoint: String,
     pub tables: Tables,
@@ -53,7 +53,7 @@ impl Embedded {
         };
         let parts = PeopleParts {
             dynamodb: self.client.clone(),
-            tables: self.tables.clone(),
+            tables: self.tables.of_people(),
             marketo,
             limits: CallLimits::default(),
         };

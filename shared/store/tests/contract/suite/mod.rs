@@ -4,6 +4,8 @@
 //! for the ones on AWS.
 
 mod ledger;
+mod ledger_shelves;
+mod ledger_values;
 mod people;
 mod people_values;
 mod queue;

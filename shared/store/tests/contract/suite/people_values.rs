@@ -13,7 +13,7 @@ use super::people::{get, instant, person, put};
 const NOBODY: [i64; 0] = [];
 
 /// Texts that go wrong where somebody trims, escapes or normalises.
-fn texts() -> Vec<String> {
+pub(super) fn texts() -> Vec<String> {
     let longest = "Ä".repeat(255);
     let control: String = ('\u{1}'..='\u{1F}').chain(['\u{7F}', '\u{85}', '\u{2028}', '\u{FFFF}']).collect();
     [

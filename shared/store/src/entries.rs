@@ -1,0 +1,108 @@
+//! What both ledgers hold to, said once: which ids and sizes are stored, entries as text, and places on shelves in whole milliseconds.
+//! Must not know either family, nor what an activity says.
+
+use domain::activities::{ActivityId, Destination, Entry};
+use domain::ports::{EntryWrite, Shelf, Shelved};
+use domain::{Failure, FailureKind, Timestamp};
+
+use crate::rules::{MAX_DOCUMENT_BYTES, MAX_KEY_BYTES, check_distinct};
+
+/// An entry on a shelf of a destination; the instant is in milliseconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub destination: Destination,
+    pub shelf: Shelf,
+    pub at: i64,
+}
+
+/// An entry as it is to be stored.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredEntry {
+    pub id: ActivityId,
+    pub rev: u64,
+    pub body: String,
+    pub places: Vec<Place>,
+    /// The revision that it replaces; `None` = there must be none.
+    pub seen: Option<u64>,
+}
+
+/// The writes as they are to be stored, once all of them can be: none is written where one is refused.
+pub(crate) fn stored_entries(writes: Vec<EntryWrite>) -> Result<Vec<StoredEntry>, Failure> {
+    if !writes.iter().all(|write| is_storable(write.entry.id())) {
+        return Err(unstorable());
+    }
+    check_distinct("activity", writes.iter().map(|write| write.entry.id()))?;
+    writes.into_iter().map(stored_entry).collect()
+}
+
+fn stored_entry(write: EntryWrite) -> Result<StoredEntry, Failure> {
+    let EntryWrite { entry, seen } = write;
+    let refused = |why: String| Failure::new(FailureKind::BadRequest, format!("activity {} {why}", entry.id()));
+    let body = serde_json::to_string(&entry).map_err(|_| refused("cannot be written as JSON".to_owned()))?;
+    if body.len() > MAX_DOCUMENT_BYTES {
+        let why =
+            format!("has {} bytes with its progress, more than the {MAX_DOCUMENT_BYTES} that are stored", body.len());
+        return Err(refused(why));
+    }
+    let place = |destination: Destination| {
+        let (shelf, place) = entry.shelved(destination)?;
+        Some(Place { destination, shelf, at: milliseconds(place.at) })
+    };
+    let places = Destination::ALL.into_iter().filter_map(place).collect();
+    let rev = seen.map_or(1, |seen| seen.saturating_add(1));
+    Ok(StoredEntry { id: entry.id().clone(), rev, body, places, seen })
+}
+
+/// A stored entry, read back; `None` where the text is none, or is another one's.
+pub(crate) fn entry(id: &ActivityId, rev: u64, body: &str) -> Option<Entry> {
+    let entry: Entry = serde_json::from_str(body).ok()?;
+    (entry.id() == id).then_some(Entry { rev, ..entry })
+}
+
+/// Whether a key may be this. One that may not is in no ledger; asking for it would spoil the request for all others.
+pub(crate) fn is_storable(id: &ActivityId) -> bool {
+    (1..=MAX_KEY_BYTES).contains(&id.0.len())
+}
+
+/// Says nothing of the id, which may be of any length.
+fn unstorable() -> Failure {
+    Failure::new(FailureKind::BadRequest, format!("the id of an activity must have 1 to {MAX_KEY_BYTES} bytes"))
+}
+
+/// The part of a shelf that is listed, in milliseconds since 1970.
+#[derive(Debug)]
+pub(crate) struct Span<'a> {
+    /// The last instant.
+    pub until: i64,
+    /// The place behind which it begins.
+    pub from: Option<(i64, &'a ActivityId)>,
+}
+
+/// The span of a listing; `None` where it begins behind its end, which DynamoDB refuses to look for.
+pub(crate) fn span(until: Timestamp, from: Option<&Shelved>) -> Result<Option<Span<'_>>, Failure> {
+    if from.is_some_and(|from| !is_storable(&from.id)) {
+        return Err(unstorable());
+    }
+    let span = Span { until: milliseconds(until), from: from.map(|from| (milliseconds(from.at), &from.id)) };
+    Ok(Some(span).filter(|span| span.from.is_none_or(|(at, _)| at <= span.until)))
+}
+
+/// What a listing gives of an entry; `None` where there is no such instant.
+pub(crate) fn shelved(at: i64, id: ActivityId) -> Option<Shelved> {
+    Some(Shelved { at: Timestamp::from_millisecond(at).ok()?, id })
+}
+
+/// An instant in whole milliseconds since 1970, rounded down, before 1970 too. As everything is rounded alike, what is not after a bound
+/// is found; what is after it by less than a millisecond is found as well, too early by that much.
+fn milliseconds(instant: Timestamp) -> i64 {
+    // An instant's nanoseconds need more than 64 bits, its milliseconds far fewer.
+    i64::try_from(instant.as_nanosecond().div_euclid(1_000_000)).unwrap_or(i64::MAX)
+}
+
+/// The name of a shelf in tables.
+pub(crate) fn shelf_name(shelf: Shelf) -> &'static str {
+    match shelf {
+        Shelf::Due => "due",
+        Shelf::Rejected => "rejected",
+    }
+}
