@@ -30,6 +30,7 @@ pub struct Args {
 /// A rule, and how it is broken: in a file, a text that stands there once is replaced.
 struct Mutation {
     rule: &'static str,
+    flow: &'static str,
     seeds: u64,
     edits: &'static [(&'static str, &'static str, &'static str)],
 }
@@ -40,11 +41,14 @@ const LEASE: &str = "shared/domain/src/lease.rs";
 const FETCH: &str = "shared/domain/src/initial_sync/fetch.rs";
 const RECEIPTS: &str = "shared/domain/src/initial_sync/receipts.rs";
 const WORKER: &str = "shared/domain/src/initial_sync/worker.rs";
+const LOG_TO_MARKETO: &str = "shared/domain/src/activities/marketo.rs";
+const SALESFORCE_TASKS: &str = "shared/salesforce/src/activities.rs";
 const JOBS: &str = "shared/domain/src/initial_sync/jobs.rs";
 
 const MUTATIONS: &[Mutation] = &[
     Mutation {
         rule: "cursor-after-data",
+        flow: "people",
         seeds: SEEDS,
         edits: &[(
             PULL,
@@ -54,6 +58,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "as-of-condition",
+        flow: "people",
         seeds: SEEDS,
         edits: &[(
             OBSERVATION,
@@ -63,6 +68,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "fencing",
+        flow: "people",
         seeds: SEEDS,
         edits: &[
             (
@@ -79,16 +85,19 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "checksum",
+        flow: "people",
         seeds: SEEDS,
         edits: &[(FETCH, "is_some_and(|expected| *expected != sha256)", "is_some_and(|expected| expected.is_empty())")],
     },
     Mutation {
         rule: "receipt-count",
+        flow: "people",
         seeds: SEEDS,
         edits: &[(RECEIPTS, "if count == 2 * batches.rows + batches.reads {", "if count < u32::MAX {")],
     },
     Mutation {
         rule: "overlap",
+        flow: "people",
         seeds: SEEDS,
         edits: &[(
             PULL,
@@ -98,6 +107,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "replaced-holders-write-late",
+        flow: "people",
         seeds: SEEDS_OF_RARE,
         edits: &[(
             PULL,
@@ -107,21 +117,50 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "gone-stays-gone",
+        flow: "people",
         seeds: SEEDS_OF_RARE,
         edits: &[(OBSERVATION, "if !alive(row.status) && seen.what == Observation::OutOfSight {", "if false {")],
     },
     Mutation {
         rule: "batches-of-this-run-only",
+        flow: "people",
         seeds: SEEDS_OF_RARE,
         edits: &[(WORKER, "    Ok(current)\n", "    Ok(true)\n")],
     },
     Mutation {
         rule: "failed-before-queued",
+        flow: "people",
         seeds: SEEDS_OF_RARE,
         edits: &[(
             JOBS,
             "Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::BadRequest) => {",
             "Err(failure) if matches!(failure.kind, FailureKind::NotFound) => {",
+        )],
+    },
+    Mutation {
+        rule: "ledger-written-before",
+        flow: "activities",
+        seeds: SEEDS,
+        edits: &[(LOG_TO_MARKETO, "    held.commit().await?;\n", "")],
+    },
+    Mutation {
+        rule: "read-back",
+        flow: "activities",
+        seeds: SEEDS,
+        edits: &[(
+            LOG_TO_MARKETO,
+            "    let found = match find(ports, &records, in_flight.not_after).await {\n",
+            "    let found = match find(ports, &records[..0], in_flight.not_after).await {\n",
+        )],
+    },
+    Mutation {
+        rule: "external-id",
+        flow: "activities",
+        seeds: SEEDS,
+        edits: &[(
+            SALESFORCE_TASKS,
+            "        self.upsert(TASK, KEY_FIELD, &collected(tasks)).await\n",
+            "        let records: Vec<Collected> = collected(tasks).into_iter().map(|(_, values)| values).collect();\n        self.create(TASK, &records).await\n",
         )],
     },
 ];
@@ -175,7 +214,7 @@ fn found(mutation: &Mutation) -> Result<Option<String>, String> {
     // With the intermediate files of the real build, so that nothing but our own crates is built again; its programs stay as they are.
     let run = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--bin", "prove", "--"])
-        .args(["seeds", "--stop", "--count", &mutation.seeds.to_string()])
+        .args(["seeds", "--flow", mutation.flow, "--stop", "--count", &mutation.seeds.to_string()])
         .env("CARGO_BUILD_BUILD_DIR", &target)
         .env("CARGO_TARGET_DIR", copy.join("target"))
         .current_dir(&copy)

@@ -27,6 +27,30 @@ pub struct Args {
     /// One seed alone, its events on standard error
     #[arg(long, conflicts_with_all = ["count", "from"])]
     seed: Option<u64>,
+    /// One flow alone
+    #[arg(long)]
+    flow: Option<Flow>,
+}
+
+/// Which flow is simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Flow {
+    /// Marketo's people into our table.
+    People,
+    /// Sales activities into Marketo and Salesforce.
+    Activities,
+}
+
+impl Flow {
+    /// Both.
+    const ALL: [Self; 2] = [Self::People, Self::Activities];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::People => "people",
+            Self::Activities => "activities",
+        }
+    }
 }
 
 /// What all threads found together.
@@ -39,9 +63,19 @@ struct Found {
 }
 
 pub fn prove(args: &Args) -> ExitCode {
-    if let Some(seed) = args.seed {
-        return one(seed);
+    for flow in Flow::ALL.into_iter().filter(|flow| args.flow.is_none_or(|only| only == *flow)) {
+        let ended = match args.seed {
+            Some(seed) => one(flow, seed),
+            None => many(flow, args),
+        };
+        if ended != ExitCode::SUCCESS {
+            return ended;
+        }
     }
+    ExitCode::SUCCESS
+}
+
+fn many(flow: Flow, args: &Args) -> ExitCode {
     let (began, found, next) = (Instant::now(), Found::default(), AtomicU64::new(args.from));
     let end = args.from + args.count;
     let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -53,20 +87,23 @@ pub fn prove(args: &Args) -> ExitCode {
                     if seed >= end || args.stop && found.is_broken() {
                         return;
                     }
-                    found.add(seed, run(seed, false));
+                    found.add(flow, seed, run(flow, seed, false));
                 }
             });
         }
         scope.spawn(|| found.show(args, began));
     });
-    found.conclude(args, began)
+    found.conclude(flow, args, began)
 }
 
-fn one(seed: u64) -> ExitCode {
-    let run = run(seed, true);
+fn one(flow: Flow, seed: u64) -> ExitCode {
+    let run = run(flow, seed, true);
     println!(
-        "{} events, trace {:016x}, right {} minutes after the faults",
-        run.told.events, run.told.hash, run.minutes_to_truth
+        "{}: {} events, trace {:016x}, right {} minutes after the faults",
+        flow.name(),
+        run.told.events,
+        run.told.hash,
+        run.minutes_to_truth
     );
     match run.broken {
         None => ExitCode::SUCCESS,
@@ -78,8 +115,11 @@ fn one(seed: u64) -> ExitCode {
 }
 
 /// A panic is a failed seed like any other.
-fn run(seed: u64, spoken: bool) -> Run {
-    let ended = catch_unwind(AssertUnwindSafe(|| simulation::run(seed, spoken)));
+fn run(flow: Flow, seed: u64, spoken: bool) -> Run {
+    let ended = catch_unwind(AssertUnwindSafe(|| match flow {
+        Flow::People => simulation::run(seed, spoken),
+        Flow::Activities => simulation::activities::run(seed, spoken),
+    }));
     ended.unwrap_or_else(|cause| {
         let text = cause.downcast_ref::<String>().cloned();
         let text = text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -88,12 +128,12 @@ fn run(seed: u64, spoken: bool) -> Run {
 }
 
 impl Found {
-    fn add(&self, seed: u64, run: Run) {
+    fn add(&self, flow: Flow, seed: u64, run: Run) {
         self.events.fetch_add(run.told.events, Ordering::Relaxed);
         self.longest.fetch_max(run.minutes_to_truth, Ordering::Relaxed);
         self.done.fetch_add(1, Ordering::Relaxed);
         if let Some(broken) = run.broken {
-            println!("seed {seed}: {broken}\n    cargo prove seeds --seed {seed}");
+            println!("seed {seed}: {broken}\n    cargo prove seeds --flow {} --seed {seed}", flow.name());
             lock(&self.failures).push((seed, broken));
         }
     }
@@ -114,10 +154,11 @@ impl Found {
         }
     }
 
-    fn conclude(&self, args: &Args, began: Instant) -> ExitCode {
+    fn conclude(&self, flow: Flow, args: &Args, began: Instant) -> ExitCode {
         let (failures, count) = (lock(&self.failures), self.done.load(Ordering::Relaxed));
         println!(
-            "seeds {} to {}: {} broken; {} events, {:.0} seeds a minute; slowest to be right: {} minutes after the faults",
+            "{}, seeds {} to {}: {} broken; {} events, {:.0} seeds a minute; slowest to be right: {} minutes after the faults",
+            flow.name(),
             args.from,
             args.from + count.saturating_sub(1),
             failures.len(),

@@ -4,6 +4,7 @@
 //! The functions, the rules and the Marketo client are the real ones; network, storage, queues and time are simulated. The same seed
 //! gives the same run, event by event.
 
+pub mod activities;
 mod deployment;
 mod dice;
 mod executor;

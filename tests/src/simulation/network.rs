@@ -113,7 +113,7 @@ fn whole(body: Bytes) -> reqwest::Body {
     body.into()
 }
 
-fn into_axum(request: Request) -> Result<axum::extract::Request, SendError> {
+pub(super) fn into_axum(request: Request) -> Result<axum::extract::Request, SendError> {
     let request: axum::http::Request<reqwest::Body> = request.try_into().map_err(|_| SendError::BadRequest)?;
     Ok(request.map(Body::new))
 }

@@ -36,7 +36,7 @@ pub struct Ground {
 
 /// How one call goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     Well,
     Throttled,
     AnswerLost,
@@ -45,13 +45,13 @@ enum Fate {
 }
 
 impl Ground {
-    async fn pass(&self) {
+    pub(super) async fn pass(&self) {
         let faults = self.faults.now();
         let milliseconds = if self.dice.chance(faults.slow) { self.dice.roll(20_000) } else { 1 + self.dice.roll(20) };
         self.handle.sleep(Duration::from_millis(milliseconds)).await;
     }
 
-    fn fate(&self) -> Fate {
+    pub(super) fn fate(&self) -> Fate {
         let faults = self.faults.now();
         let roll = self.dice.roll(1000);
         let mut below = 0;
@@ -70,18 +70,18 @@ impl Ground {
         Fate::Well
     }
 
-    fn tell(&self, fate: Fate, what: impl FnOnce() -> String) {
+    pub(super) fn tell(&self, fate: Fate, what: impl FnOnce() -> String) {
         let how = |what: String| if fate == Fate::Well { what } else { format!("{what}: {fate:?}") };
         self.trace.event(self.handle.now(), self.handle.current(), || how(what()));
     }
 }
 
-fn unavailable() -> Failure {
+pub(super) fn unavailable() -> Failure {
     Failure::new(FailureKind::Unavailable, "the simulated store did not answer")
 }
 
 /// A call of storage in memory is done at once.
-fn at_once<T>(call: impl Future<Output = T>) -> T {
+pub(super) fn at_once<T>(call: impl Future<Output = T>) -> T {
     match call.now_or_never() {
         Some(done) => done,
         None => unreachable!("storage in memory waits for nothing"),

@@ -23,7 +23,10 @@ use crate::{Failure, FailureKind};
 pub const SETTLE: Duration = Duration::from_secs(120);
 /// Longest between writing down what is to be sent, and sending it.
 const SEND_WITHIN: Duration = Duration::from_secs(20);
-/// Activities are looked for from so long before the first of them: dates are kept in whole seconds.
+/// Activities are looked for from so long before they were sent, if not from the first of them on: a record that is dated later than Marketo's
+/// clock stands in its log where it came in, and that clock and ours may differ by some minutes.
+const BEFORE_SENT: SignedDuration = SignedDuration::from_mins(15);
+/// And from so long before the first of them: dates are kept in whole seconds.
 const MARGIN: SignedDuration = SignedDuration::from_secs(2);
 /// Bytes of a record besides its values: names, braces, quotes.
 const RECORD_BYTES: usize = 200;
@@ -243,7 +246,7 @@ async fn settle_flight(ports: &LogPorts, held: &mut Held<'_>, settle: Duration) 
     entries.retain(|entry| !entry.at(HERE).is_settled());
     let open: BTreeSet<_> = entries.iter().map(|entry| entry.id().clone()).collect();
     let records: Vec<_> = in_flight.records.into_iter().filter(|record| open.contains(&record.id)).collect();
-    let found = match find(ports, &records).await {
+    let found = match find(ports, &records, in_flight.not_after).await {
         Ok(found) => found,
         Err(failure) => {
             held.close(&failure);
@@ -262,9 +265,14 @@ async fn settle_flight(ports: &LogPorts, held: &mut Held<'_>, settle: Duration) 
 }
 
 /// Which of the records are in Marketo: `marketoGUID` by activity id.
-async fn find(ports: &LogPorts, records: &[FlyingRecord]) -> Result<HashMap<String, String>, Failure> {
+async fn find(
+    ports: &LogPorts,
+    records: &[FlyingRecord],
+    not_after: Timestamp,
+) -> Result<HashMap<String, String>, Failure> {
     let mut found = HashMap::new();
     let Some(first) = records.iter().map(|record| record.at).min() else { return Ok(found) };
+    let first = not_after.checked_sub(BEFORE_SENT).map_or(first, |sent| sent.min(first));
     let since = first
         .checked_sub(MARGIN)
         .map_err(|_| Failure::new(FailureKind::CorruptState, "an activity in flight has a date before all dates"))?;

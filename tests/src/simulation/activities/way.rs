@@ -1,0 +1,95 @@
+//! The way between a logger and a simulated vendor: it takes its time, and loses requests and answers. Must not know what is asked.
+//!
+//! A request reaches the vendor at the moment when it is sent, and only its answer travels: a machine that falls asleep has sent or has not.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::body::to_bytes;
+use reqwest::{Request, Response};
+
+use super::super::dice::Dice;
+use super::super::executor::Handle;
+use super::super::faults::{NetworkFaults, Switch};
+use super::super::network::into_axum;
+use super::super::trace::Trace;
+
+/// Largest answer of a simulated vendor, bytes.
+const LARGEST: usize = 64 * 1024 * 1024;
+/// How long a request that is lost without a sign takes to be given up: the clients' own limit.
+const GIVEN_UP: Duration = Duration::from_secs(60);
+
+type Answer = Pin<Box<dyn Future<Output = axum::response::Response> + Send>>;
+
+/// One machine's way to a vendor.
+pub struct Way {
+    pub vendor: Arc<dyn Fn(axum::extract::Request) -> Answer + Send + Sync>,
+    pub handle: Handle,
+    pub dice: Dice,
+    pub faults: Arc<Switch<NetworkFaults>>,
+    pub trace: Arc<Trace>,
+}
+
+/// What kept an answer from coming.
+enum Lost {
+    NoConnection,
+    BadRequest,
+    TimedOut,
+    Broken,
+}
+
+impl Way {
+    fn tell(&self, what: impl FnOnce() -> String) {
+        self.trace.event(self.handle.now(), self.handle.current(), what);
+    }
+
+    async fn carry(&self, request: Request) -> Result<Response, Lost> {
+        let faults = self.faults.now();
+        let path = request.url().path().to_owned();
+        if self.dice.chance(faults.unreachable) {
+            self.tell(|| format!("{path}: no connection"));
+            return Err(Lost::NoConnection);
+        }
+        let request = into_axum(request).map_err(|_| Lost::BadRequest)?;
+        let (head, body) = (self.vendor)(request).await.into_parts();
+        if self.dice.chance(faults.silent) {
+            self.tell(|| format!("{path}: no answer in time"));
+            self.handle.sleep(GIVEN_UP).await;
+            return Err(Lost::TimedOut);
+        }
+        self.handle.sleep(Duration::from_millis(20 + self.dice.roll(600))).await;
+        let Ok(body) = to_bytes(body, LARGEST).await else { return Err(Lost::Broken) };
+        if self.dice.chance(faults.lost_answers) {
+            self.tell(|| format!("{path}: answer lost"));
+            return Err(Lost::Broken);
+        }
+        self.tell(|| format!("{path}: {} with {} bytes", head.status.as_u16(), body.len()));
+        Ok(Response::from(axum::http::Response::from_parts(head, reqwest::Body::from(body))))
+    }
+}
+
+#[async_trait]
+impl marketo::Transport for Way {
+    async fn send(&self, request: Request) -> Result<Response, marketo::SendError> {
+        self.carry(request).await.map_err(|lost| match lost {
+            Lost::NoConnection => marketo::SendError::NoConnection,
+            Lost::BadRequest => marketo::SendError::BadRequest,
+            Lost::TimedOut => marketo::SendError::TimedOut,
+            Lost::Broken => marketo::SendError::Broken,
+        })
+    }
+}
+
+#[async_trait]
+impl salesforce::Transport for Way {
+    async fn send(&self, request: Request) -> Result<Response, salesforce::SendError> {
+        self.carry(request).await.map_err(|lost| match lost {
+            Lost::NoConnection => salesforce::SendError::NoConnection,
+            Lost::BadRequest => salesforce::SendError::BadRequest,
+            Lost::TimedOut => salesforce::SendError::TimedOut,
+            Lost::Broken => salesforce::SendError::Broken,
+        })
+    }
+}
