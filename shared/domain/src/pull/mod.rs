@@ -26,9 +26,11 @@ pub const KEY: &str = "incremental-pull";
 const LEASE_LIFE: Duration = Duration::from_secs(5 * 60);
 /// Marketo keeps deletions for 14 days; an outage that comes near it needs a full reconcile.
 const MAX_OUTAGE: SignedDuration = SignedDuration::from_hours(13 * 24);
-/// Readings of the overlap that each activity gets into, once it is a rhythm old: two, should it show itself late, so that one answer that
-/// lost its list loses nothing.
-const KEPT_BEHIND: usize = 3;
+/// Each activity gets into the overlap of so many readings, less one: two, should it show itself as late as in a rhythm, so that one answer
+/// that lost its list loses nothing.
+const READINGS: i32 = 3;
+/// Positions that are kept. Each is two rhythms younger than the one before, so that the first is always three rhythms old when it is needed.
+const KEPT_BEHIND: usize = 2;
 /// Schedules are not exact: half an overlap may be shorter by this much.
 const PUNCTUALITY: SignedDuration = SignedDuration::from_secs(10);
 /// Most passes of one pull; with the pages of a pass this bounds one run of the function.
@@ -44,7 +46,7 @@ pub struct PullState {
     pub caught_up_at: Option<Timestamp>,
     /// When the overlap was last read.
     pub overlap_read_at: Option<Timestamp>,
-    /// Where the cursor was when the overlap was read, the last [`KEPT_BEHIND`] times: the first is where the next overlap begins.
+    /// Where the cursor was at readings of the overlap, at most [`KEPT_BEHIND`]: the first is where the next overlap begins.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub behind: Vec<Cursor>,
     /// The last pull's problem, until one ends well.
@@ -215,8 +217,7 @@ async fn first_cursor(ports: &PeoplePorts) -> Result<Cursor, Failure> {
     Ok(Cursor { changes: token.clone(), activities: token.clone(), deletions: token, read_to })
 }
 
-/// Where to begin so that the overlap is read again. Where the cursor was half the overlap before it was last read will do, if that was
-/// kept, and saves a call: what became visible since then is younger than that, or was later than the overlap allows for.
+/// Where to begin so that the overlap is read again. Where the cursor was long enough ago will do, if that was kept, and saves a call.
 async fn overlap_cursor(
     ports: &PeoplePorts,
     state: &PullState,
@@ -224,16 +225,16 @@ async fn overlap_cursor(
     minutes: i64,
 ) -> Result<(Cursor, bool), Failure> {
     let last = state.overlap_read_at.unwrap_or(Timestamp::MIN);
-    let old_enough = |kept: &&Cursor| last.duration_since(kept.read_to) >= rhythm(minutes);
+    let old_enough = |kept: &&Cursor| last.duration_since(kept.read_to) >= rhythm(minutes) * (READINGS - 1);
     match state.behind.first().filter(old_enough) {
         Some(kept) => Ok((Cursor { read_to: cursor.read_to, ..kept.clone() }, false)),
-        None => Ok((cursor_before(ports, cursor, minutes).await?, true)),
+        None => Ok((cursor_before(ports, cursor, minutes * i64::from(READINGS) / 2).await?, true)),
     }
 }
 
 /// Keeps where the cursor is, for the overlaps to come.
 fn keep_behind(state: &mut PullState, cursor: &Cursor, minutes: i64) {
-    if state.behind.last().is_none_or(|last| cursor.read_to.duration_since(last.read_to) >= rhythm(minutes)) {
+    if state.behind.last().is_none_or(|last| cursor.read_to.duration_since(last.read_to) >= rhythm(minutes) * 2) {
         state.behind.push(cursor.clone());
     }
     if state.behind.len() > KEPT_BEHIND {
