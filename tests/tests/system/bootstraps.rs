@@ -192,7 +192,8 @@ async fn the_three_functions_bring_a_table_in_step_and_keep_it_there() {
 }
 
 /// Names that a function can do without.
-const OPTIONAL: [&str; 3] = ["LOG_LEVEL", "MARKETO_CALLS_PER_20_SECONDS", "MARKETO_DAILY_CALLS"];
+const OPTIONAL: [&str; 4] =
+    ["LOG_LEVEL", "MARKETO_CALLS_PER_20_SECONDS", "MARKETO_DAILY_CALLS", "SALESFORCE_API_VERSION"];
 
 fn required(function: &str) -> Vec<String> {
     let names = runtime::config::names_of(function).unwrap();
@@ -215,6 +216,7 @@ async fn the_event_files_are_understood() {
 async fn assert_names_what_is_missing(function: &str, given: &[String]) {
     let value = |name: &str| match name {
         "MARKETO_BASE_URL" => "https://123-ABC-456.mktorest.com".to_owned(),
+        "SALESFORCE_LOGIN_URL" => "https://acme.my.salesforce.com".to_owned(),
         other => other.to_lowercase(),
     };
     let environment: Vec<(&str, String)> = given.iter().map(|name| (name.as_str(), value(name))).collect();

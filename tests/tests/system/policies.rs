@@ -3,22 +3,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::initial_sync;
-use domain::ports::Queue;
+use domain::people::{Field, Status};
+use domain::ports::{PeopleTable, Queue};
+use domain::{activities, initial_sync};
 use serde_json::json;
 use simulator_marketo::{ChangeSet, ExportConfig, Fault, FaultAction};
 use system_tests::template::Template;
 use system_tests::template::policy::{self, Permission};
 
-use crate::support::functions::{FUNCTIONS, Function};
+use crate::support::functions::{FUNCTIONS, Function, LOGGER};
 use crate::support::recorder::{Behind, Recorder};
 use crate::support::sqs::{scheduled_event, sqs_event};
 use crate::support::stage::{BATCH_SIZE, Stage, TICK};
 
 /// What Lambda itself does in the name of a function: writing its logs and traces, and polling its queues.
 const BY_LAMBDA: [&str; 5] = ["logs:", "xray:", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
-/// Name of the secret in the template.
+/// Names of the secrets in the template.
 const SECRET: &str = "MarketoSecret";
+const SALESFORCE_SECRET: &str = "SalesforceSecret";
 /// Ticks after which a run must have ended.
 const MOST_TICKS: usize = 200;
 
@@ -28,7 +30,7 @@ struct Watched {
     recorder: Recorder,
 }
 
-/// The three functions over a stage of their own.
+/// The functions over a stage of their own.
 struct Collection {
     stage: Stage,
     watched: BTreeMap<&'static str, Watched>,
@@ -38,18 +40,24 @@ impl Collection {
     async fn over(stage: Stage) -> Self {
         let secret =
             json!({ "clientId": stage.outside.config.client_id, "clientSecret": stage.outside.config.client_secret });
+        let org = simulator_salesforce::Config::default();
+        let salesforce = json!({ "clientId": org.client_id, "clientSecret": org.client_secret });
         let mut watched = BTreeMap::new();
         for name in FUNCTIONS {
             let recorder = Recorder::start(Behind {
                 dynamodb: stage.tables.endpoint.clone(),
                 sqs: stage.sqs.endpoint.clone(),
-                secret: (SECRET.to_owned(), secret.to_string()),
+                secrets: vec![
+                    (SECRET.to_owned(), secret.to_string()),
+                    (SALESFORCE_SECRET.to_owned(), salesforce.to_string()),
+                ],
             })
             .await;
             let environment = [
                 ("AWS_ENDPOINT_URL", recorder.endpoint.clone()),
                 ("AWS_ENDPOINT_URL_SQS", recorder.endpoint.clone()),
                 ("MARKETO_SECRET_ARN", SECRET.to_owned()),
+                ("SALESFORCE_SECRET_ARN", SALESFORCE_SECRET.to_owned()),
             ];
             let function = stage.start_with(name, &environment).await;
             watched.insert(name, Watched { function, recorder });
@@ -102,6 +110,41 @@ impl Collection {
         }
     }
 
+    /// Activities of two people, one named by address; then a message that nobody understands; then a tick with nothing to do.
+    async fn log_activities(&self) {
+        let credentials = marketo::PlainCredentials::shared(
+            self.stage.outside.config.client_id.clone(),
+            self.stage.outside.config.client_secret.clone(),
+        );
+        let base_url = marketo::BaseUrl::parse(&self.stage.outside.marketo.base_url()).unwrap();
+        let config = marketo::MarketoConfig { base_url, credentials, max_in_flight: 1 };
+        let ports = self.stage.ports();
+        let client = marketo::MarketoClient::new(config, ports.clock, ports.chance, ports.budget).unwrap();
+        activities::provision_marketo(&client, activities::TypeLayout::Eight).await.unwrap();
+        let rows = self.stage.tables.people().scan(None).await.unwrap().0;
+        let known =
+            rows.iter().find(|row| row.status == Status::Active && row.fields.get(Field::Email).is_some()).unwrap();
+        let email = known.fields.get(Field::Email).unwrap();
+        let contact = json!({ "LastName": "Contact", "Email": email, "Id": known.fields.get(Field::SfdcContactId) });
+        self.stage.salesforce.world().put("Contact", &[contact]).unwrap();
+        let call = |id: &str| {
+            json!({ "activityId": id, "type": "callLogged", "occurredAt": "2026-07-01T12:00:00Z", "user": "rep@seller.example",
+                    "call": { "status": "completed" } })
+        };
+        let (mut by_id, mut by_email) = (call("by-id"), call("by-email"));
+        by_id["marketoId"] = known.id.0.into();
+        by_email["email"] = email.into();
+        let queue = &self.stage.sqs.queues.activities;
+        let bodies = vec![by_id.to_string(), by_email.to_string(), "no message".to_owned()];
+        queue.send(bodies).await.unwrap();
+        let deliveries = queue.receive(BATCH_SIZE);
+        let Watched { function, .. } = &self.watched[LOGGER];
+        let answer = function.invoke(&sqs_event(queue.name(), &deliveries)).await.unwrap();
+        assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 1, "{}", function.output());
+        self.tick(LOGGER).await;
+        assert_eq!(self.stage.outside.marketo.world().custom_activities().len(), 2, "{}", function.output());
+    }
+
     fn needed(&self) -> BTreeMap<&'static str, BTreeSet<Permission>> {
         self.watched.iter().map(|(name, watched)| (*name, watched.recorder.needed())).collect()
     }
@@ -111,13 +154,17 @@ impl Collection {
 fn allowed(template: &Template, function: &str, prefix: &str) -> BTreeSet<Permission> {
     let function = template.functions()[function];
     let called = |logical: String| {
+        let (logical, index) = match logical.split_once("/index/") {
+            Some((table, index)) => (table.to_owned(), format!("/index/{index}")),
+            None => (logical, String::new()),
+        };
         let thing = template.resources().find(|resource| resource.name == logical);
         let properties = thing.map(|thing| thing.properties());
         let name = |key: &str| {
             let name = properties?[key]["Fn::Sub"].as_str()?;
             name.strip_prefix("${AWS::StackName}-")
         };
-        let table = name("TableName").map(|name| format!("{prefix}{name}"));
+        let table = name("TableName").map(|name| format!("{prefix}{name}{index}"));
         table.or_else(|| name("QueueName").map(str::to_owned)).unwrap_or(logical)
     };
     let all = policy::permissions(template, function).unwrap().into_iter();
@@ -164,6 +211,7 @@ async fn each_function_may_do_what_it_does_and_no_more() {
     world.change(&ChangeSet { changed: 20, deleted: 5, ..ChangeSet::default() });
     initial_sync::request(&collection.stage.ports(), true).await.unwrap();
     collection.run_to_the_end().await;
+    collection.log_activities().await;
     // At last, as it comes again and again.
     collection.fail_a_message().await;
     add(collection.needed());

@@ -13,7 +13,11 @@ use super::lambda::{LambdaApi, Outcome};
 use system_tests::lock;
 
 /// The functions of the people flow.
-pub const FUNCTIONS: [&str; 3] = ["initial-sync-coordinator", "initial-sync-worker", "incremental-pull"];
+pub const PEOPLE_FUNCTIONS: [&str; 3] = ["initial-sync-coordinator", "initial-sync-worker", "incremental-pull"];
+/// The logger of sales activities.
+pub const LOGGER: &str = "activity-logger";
+/// All functions.
+pub const FUNCTIONS: [&str; 4] = [PEOPLE_FUNCTIONS[0], PEOPLE_FUNCTIONS[1], PEOPLE_FUNCTIONS[2], LOGGER];
 /// Time that an invocation is told to have.
 const TIME: Duration = Duration::from_secs(120);
 /// Longest that an invocation or a failing cold start may take here.

@@ -1,5 +1,5 @@
 //! AWS behind one address, as a function sees it with `AWS_ENDPOINT_URL`: DynamoDB and SQS are passed on to their emulators, Secrets Manager
-//! answers with one secret. Keeps which permission each call needs, and on what.
+//! answers with the secrets it was given. Keeps which permission each call needs, and on what.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -23,8 +23,8 @@ const LARGEST: usize = 16 << 20;
 pub struct Behind {
     pub dynamodb: String,
     pub sqs: String,
-    /// The secret's name and text.
-    pub secret: (String, String),
+    /// Secrets: names and texts.
+    pub secrets: Vec<(String, String)>,
 }
 
 #[derive(Clone)]
@@ -66,7 +66,11 @@ async fn answer(State(shared): State<Shared>, mut headers: HeaderMap, body: Byte
     let behind = match target.split('.').next() {
         Some("DynamoDB_20120810") => &shared.behind.dynamodb,
         Some("AmazonSQS") => &shared.behind.sqs,
-        _ => return of_secret(&shared.behind.secret),
+        _ => {
+            let asked = request["SecretId"].as_str().unwrap_or_default();
+            let secret = shared.behind.secrets.iter().find(|(name, _)| name == asked);
+            return of_secret(secret.unwrap_or_else(|| panic!("there is no secret {asked}")));
+        }
     };
     for name in ["host", "content-length"] {
         headers.remove(name);

@@ -17,6 +17,7 @@ use system_tests::lock;
 
 const BATCHES: &str = "people-batches";
 const READS: &str = "people-reads";
+const ACTIVITIES: &str = "sales-activities";
 
 pub struct SqsServer {
     pub endpoint: String,
@@ -27,6 +28,7 @@ pub struct SqsServer {
 pub struct Queues {
     pub batches: Arc<MemoryQueue>,
     pub reads: Arc<MemoryQueue>,
+    pub activities: Arc<MemoryQueue>,
     changes: Arc<Mutex<Vec<(String, u64)>>>,
 }
 
@@ -35,7 +37,8 @@ impl SqsServer {
         let queue = |name: &str| {
             Arc::new(MemoryQueue::new(name, Duration::from_secs(600), Arc::new(SystemClock), Arc::new(SystemChance)))
         };
-        let queues = Queues { batches: queue(BATCHES), reads: queue(READS), changes: Arc::default() };
+        let (batches, reads, activities) = (queue(BATCHES), queue(READS), queue(ACTIVITIES));
+        let queues = Queues { batches, reads, activities, changes: Arc::default() };
         let (listener, endpoint) = listen().await;
         let app = Router::new().fallback(answer).layer(DefaultBodyLimit::max(8 << 20)).with_state(queues.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -57,6 +60,10 @@ impl SqsServer {
         format!("{}/000000000000/{BATCHES}", self.endpoint)
     }
 
+    pub fn activities_url(&self) -> String {
+        format!("{}/000000000000/{ACTIVITIES}", self.endpoint)
+    }
+
     pub fn reads_url(&self) -> String {
         format!("{}/000000000000/{READS}", self.endpoint)
     }
@@ -69,6 +76,7 @@ async fn answer(State(queues): State<Queues>, headers: HeaderMap, body: String) 
     let queue = match url.rsplit('/').next() {
         Some(BATCHES) => queues.batches,
         Some(READS) => queues.reads,
+        Some(ACTIVITIES) => queues.activities,
         _ => return refused("QueueDoesNotExist"),
     };
     if target == Some("AmazonSQS.ChangeMessageVisibility") {

@@ -30,6 +30,7 @@ pub struct Stage {
     pub tables: Embedded,
     pub sqs: SqsServer,
     pub outside: Outside,
+    pub salesforce: simulator_salesforce::Simulator,
 }
 
 impl Stage {
@@ -48,7 +49,8 @@ impl Stage {
         };
         let sqs = SqsServer::start().await;
         let marketo = Simulator::start(config.clone()).await.unwrap();
-        Self { tables: Embedded::start().await, sqs, outside: Outside { marketo, config } }
+        let salesforce = simulator_salesforce::Simulator::start(simulator_salesforce::Config::default()).await.unwrap();
+        Self { tables: Embedded::start().await, sqs, outside: Outside { marketo, config }, salesforce }
     }
 
     pub async fn start(&self, function: &str) -> Function {
@@ -68,6 +70,11 @@ impl Stage {
             ("STACK_NAME", STACK.to_owned()),
             ("PEOPLE_BATCHES_QUEUE_URL", self.sqs.batches_url()),
             ("PEOPLE_READS_QUEUE_URL", self.sqs.reads_url()),
+            ("ACTIVITIES_TABLE", self.tables.tables.activities.clone()),
+            ("SALES_ACTIVITIES_QUEUE_URL", self.sqs.activities_url()),
+            ("SALESFORCE_LOGIN_URL", self.salesforce.base_url()),
+            ("SALESFORCE_CLIENT_ID", simulator_salesforce::Config::default().client_id),
+            ("SALESFORCE_CLIENT_SECRET", simulator_salesforce::Config::default().client_secret),
         ];
         Function::start(function, &[&usual, different].concat()).await
     }
