@@ -249,7 +249,7 @@ impl Stage {
 
     async fn round(&self) -> Result<[Work; 2], Failure> {
         let marketo = activities::log_to_marketo(&self.ports, &[], SETTLE, None).await?;
-        let salesforce = activities::log_to_salesforce(&self.ports, &[], None).await?;
+        let salesforce = activities::log_to_salesforce(&self.ports, &[], SETTLE, None).await?;
         *lock(&self.clock.0) += BETWEEN;
         Ok([marketo, salesforce])
     }

@@ -42,6 +42,7 @@ const FETCH: &str = "shared/domain/src/initial_sync/fetch.rs";
 const RECEIPTS: &str = "shared/domain/src/initial_sync/receipts.rs";
 const WORKER: &str = "shared/domain/src/initial_sync/worker.rs";
 const LOG_TO_MARKETO: &str = "shared/domain/src/activities/marketo.rs";
+const LOG_TO_SALESFORCE: &str = "shared/domain/src/activities/salesforce.rs";
 const SALESFORCE_TASKS: &str = "shared/salesforce/src/activities.rs";
 const JOBS: &str = "shared/domain/src/initial_sync/jobs.rs";
 
@@ -159,9 +160,25 @@ const MUTATIONS: &[Mutation] = &[
         seeds: SEEDS,
         edits: &[(
             SALESFORCE_TASKS,
-            "        self.upsert(TASK, KEY_FIELD, &collected(tasks)).await\n",
-            "        let records: Vec<Collected> = collected(tasks).into_iter().map(|(_, values)| values).collect();\n        self.create(TASK, &records).await\n",
+            "        self.upsert_until(TASK, KEY_FIELD, &collected(tasks), Some(not_after)).await\n",
+            "        let _ = not_after;\n        let records: Vec<Collected> = collected(tasks).into_iter().map(|(_, values)| values).collect();\n        self.create(TASK, &records).await\n",
         )],
+    },
+    Mutation {
+        rule: "dates-ahead",
+        flow: "activities",
+        seeds: SEEDS,
+        edits: &[(
+            LOG_TO_MARKETO,
+            "    let first = not_after.checked_sub(BEFORE_SENT).map_or(first, |sent| sent.min(first));\n",
+            "    let _ = (not_after, BEFORE_SENT);\n",
+        )],
+    },
+    Mutation {
+        rule: "bounces-stay",
+        flow: "activities",
+        seeds: SEEDS_OF_RARE,
+        edits: &[(LOG_TO_SALESFORCE, "&& now < until).then_some(until)", "&& now > until).then_some(until)")],
     },
 ];
 

@@ -147,7 +147,7 @@ pub async fn until_settled(logging: &Logging, ids: &BTreeSet<ActivityId>) -> Res
 async fn round(logging: &Logging) -> Result<[Work; 2], Failure> {
     let (ports, settle) = (&logging.ports, logging.embedded.environment.settle);
     let marketo = activities::log_to_marketo(ports, &[], settle, None);
-    let salesforce = activities::log_to_salesforce(ports, &[], None);
+    let salesforce = activities::log_to_salesforce(ports, &[], settle, None);
     let (marketo, salesforce) = futures_util::future::join(marketo, salesforce).await;
     Ok([lost_or(marketo)?, lost_or(salesforce)?])
 }

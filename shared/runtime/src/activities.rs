@@ -89,7 +89,7 @@ pub async fn take_in(
 /// The first failure that an operator has to see; what is due stays due.
 pub async fn log_due(ports: &LogPorts, hints: &[ActivityId], stop: Option<Timestamp>) -> Result<[Work; 2], Failure> {
     let marketo = activities::log_to_marketo(ports, hints, activities::SETTLE, stop).await;
-    let salesforce = activities::log_to_salesforce(ports, hints, stop).await;
+    let salesforce = activities::log_to_salesforce(ports, hints, activities::SALESFORCE_SETTLE, stop).await;
     for (destination, work) in [(Destination::Marketo, &marketo), (Destination::Salesforce, &salesforce)] {
         let lag = lag(ports, destination).await;
         metrics::of_logging(destination, work.as_ref().ok(), lag);

@@ -103,8 +103,12 @@ impl SalesforceTasks for SalesforceClient {
         self.inner.people_by_email(emails).await
     }
 
-    async fn put_tasks(&self, tasks: &[(String, TaskRecord)]) -> Result<Vec<RowOutcome>, Failure> {
-        self.upsert(TASK, KEY_FIELD, &collected(tasks)).await
+    async fn put_tasks(
+        &self,
+        tasks: &[(String, TaskRecord)],
+        not_after: Timestamp,
+    ) -> Result<Vec<RowOutcome>, Failure> {
+        self.upsert_until(TASK, KEY_FIELD, &collected(tasks), Some(not_after)).await
     }
 
     async fn update_tasks(&self, tasks: &[(String, TaskRecord)]) -> Result<Vec<RowOutcome>, Failure> {

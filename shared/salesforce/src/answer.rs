@@ -52,6 +52,12 @@ impl Spot<'_> {
         Trouble::unknown(self.failure(FailureKind::BadAnswer, text))
     }
 
+    /// The time in which the request may be sent is over.
+    pub fn too_late(&self) -> Trouble {
+        let text = "nothing was sent, because the time in which it may be sent was over";
+        Trouble::last(self.failure(FailureKind::Unavailable, text))
+    }
+
     /// What kept an answer from coming.
     pub fn unsent(&self, error: SendError) -> Trouble {
         let host = self.host;

@@ -84,6 +84,10 @@ impl Inner {
         let ready = request.build(&session.instance, self.config.version.as_str());
         let mut ready = ready.map_err(|error| spot.unsent(error))?;
         ready.headers_mut().insert(AUTHORIZATION, bearer);
+        // Nothing may come between this and the sending.
+        if request.not_after.is_some_and(|last| self.clock.now() > last) {
+            return Err(spot.too_late());
+        }
         let response = self.transport.send(ready).await.map_err(|error| spot.unsent(error))?;
         self.counters.answered(request.name);
         self.usage.learn(response.headers(), self.clock.now());

@@ -75,6 +75,17 @@ impl SalesforceClient {
         key_field: &str,
         records: &[(String, Collected)],
     ) -> Result<Vec<RowOutcome>, Failure> {
+        self.upsert_until(object, key_field, records, None).await
+    }
+
+    /// The same, of which nothing is sent when `not_after`, on this machine's clock, is over.
+    pub(crate) async fn upsert_until(
+        &self,
+        object: &str,
+        key_field: &str,
+        records: &[(String, Collected)],
+        not_after: Option<Timestamp>,
+    ) -> Result<Vec<RowOutcome>, Failure> {
         const NAME: &str = "PATCH /composite/sobjects/{object}/{key}";
         let mut keys = BTreeSet::new();
         if let Some((twice, _)) = records.iter().find(|(key, _)| !keys.insert(key)) {
@@ -84,7 +95,13 @@ impl SalesforceClient {
         let path = format!("/composite/sobjects/{}/{}", segment(object), segment(key_field));
         let typed: Vec<Value> =
             records.iter().map(|(key, record)| typed(object, record, Some((key_field, key)))).collect();
-        self.inner.collections(NAME, &Method::PATCH, &path, &typed, Repeat::Safe).await
+        let mut outcomes = Vec::with_capacity(records.len());
+        for some in typed.chunks(PER_CALL) {
+            let body = json!({ "allOrNone": false, "records": some });
+            let request = Request::write(NAME, Method::PATCH, path.clone(), Some(body), Repeat::Safe);
+            outcomes.extend(self.inner.results(&Request { not_after, ..request }, some.len()).await?);
+        }
+        Ok(outcomes)
     }
 
     /// Updates one record if nobody changed it since `seen`, by Salesforce's clock, whose precision is a second.

@@ -1,5 +1,6 @@
 //! One request before it is sent. Knows neither sessions nor repeats.
 
+use domain::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde_json::Value;
@@ -27,6 +28,8 @@ pub(crate) struct Request {
     pub body: Option<Value>,
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub repeat: Repeat,
+    /// Nothing is sent after this.
+    pub not_after: Option<Timestamp>,
 }
 
 impl Request {
@@ -40,6 +43,7 @@ impl Request {
             body: None,
             headers: Vec::new(),
             repeat: Repeat::Safe,
+            not_after: None,
         }
     }
 

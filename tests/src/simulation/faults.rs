@@ -37,6 +37,8 @@ pub struct NetworkFaults {
     pub unreachable: u64,
     /// The request is carried out, and nothing is ever heard of it.
     pub silent: u64,
+    /// The request is carried out late, when its sender may be gone. (The activity flow.)
+    pub held_up: u64,
     /// The request is carried out, and the connection breaks.
     pub lost_answers: u64,
     /// Of files: the connection breaks in the midst.
@@ -75,6 +77,7 @@ impl NetworkFaults {
         Self {
             unreachable: share(dice, 60),
             silent: share(dice, 20),
+            held_up: 0,
             lost_answers: share(dice, 60),
             broken_files: share(dice, 400),
             altered_files: share(dice, 400),

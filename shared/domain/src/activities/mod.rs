@@ -29,6 +29,6 @@ pub use marketo_types::{EIGHT, ONE, TypeLayout};
 pub use message::{Activity, ActivityId, Kind, Unusable, What};
 pub use provision::{Missing, missing_in_marketo, missing_in_salesforce, provision_marketo};
 pub use rejects::{FLOW, Reject, reject, rejects, retry, retry_some};
-pub use salesforce::log_to_salesforce;
+pub use salesforce::{SALESFORCE_SETTLE, log_to_salesforce};
 pub use status::{DeskStatus, LoggingStatus, explain, logging_status};
 pub use task::CUSTOM as TASK_FIELDS;

@@ -2,6 +2,7 @@
 //! task. Tasks are written by our own key, so a repeat after a lost answer finds the same task.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -23,15 +24,20 @@ const MAX_ROUNDS: usize = 3;
 /// Rounds of reading records, one more for each merge or conversion on the way.
 const MAX_LOOKS: usize = 10;
 
+/// How long after a task was written a request for it, sent before, may still be carried out, by Salesforce's own limit of ten minutes.
+pub const SALESFORCE_SETTLE: Duration = Duration::from_secs(12 * 60);
+
 const HERE: Destination = Destination::Salesforce;
 
-/// Logs what is due in Salesforce, until nothing is, or time is over. `hints` are ids just taken in.
+/// Logs what is due in Salesforce, until nothing is, or time is over. `hints` are ids just taken in. `settle` is how long after an email
+/// its bounce is written once more, [`SALESFORCE_SETTLE`] where the far side is Salesforce.
 ///
 /// # Errors
 /// Those of our own store, and `Conflict` when the desk was lost to another worker. What Salesforce refuses is in the [`Work`].
 pub async fn log_to_salesforce(
     ports: &LogPorts,
     hints: &[ActivityId],
+    settle: Duration,
     deadline: Option<Timestamp>,
 ) -> Result<Work, Failure> {
     if let Some(idle) = desk::is_idle(ports, HERE, hints).await? {
@@ -54,7 +60,11 @@ pub async fn log_to_salesforce(
         let mut batch = batch;
         let settled = std::mem::take(&mut batch.moves);
         held.advance(settled).await?;
-        match batch.write(ports, &settings).await {
+        let not_after = held.may_write_until();
+        if !batch.tasks.is_empty() {
+            held.commit().await?;
+        }
+        match batch.write(ports, &settings, settle, not_after).await {
             Ok(Written { moves, notices, called }) => {
                 if called {
                     held.answered();
@@ -87,6 +97,17 @@ struct Flag {
     original: ActivityId,
     /// The email's task, where that was made before.
     task: Option<String>,
+    /// When that was.
+    made: Option<Timestamp>,
+}
+
+impl Flag {
+    /// When it is to be set once more. A task's own write says "sent" where a bounce says "bounced"; of a logger that was replaced, such a
+    /// write may be carried out late, and undo the bounce. Other flags are undone by nothing.
+    fn again(&self, now: Timestamp, settle: Duration) -> Option<Timestamp> {
+        let until = self.made.unwrap_or(now).checked_add(settle).ok()?;
+        (self.entry.activity.what.kind() == Kind::EmailBounced && now < until).then_some(until)
+    }
 }
 
 /// Due entries, sorted by what has to be done.
@@ -135,21 +156,21 @@ impl Batch {
             let kind = entry.activity.what.kind();
             let original = entry.activity.what.original().cloned();
             if let Some(original) = original.clone() {
-                let task = match originals.get(&original).map(|original| original.at(HERE)) {
-                    Some(Progress::Done { id, .. }) => Some(id.clone()),
+                let (task, made) = match originals.get(&original).map(|original| original.at(HERE)) {
+                    Some(Progress::Done { id, at }) => (Some(id.clone()), Some(*at)),
                     Some(Progress::Skipped { .. }) => {
                         let why = "the email it is about is not logged in Salesforce".to_owned();
                         batch.moves.push((entry, Progress::Skipped { why }));
                         continue;
                     }
-                    Some(_) if here.contains(&original) => None,
+                    Some(_) if here.contains(&original) => (None, None),
                     _ => {
                         let progress = entry.at(HERE).later(now, waits_for_email());
                         batch.moves.push((entry, progress));
                         continue;
                     }
                 };
-                batch.flags.push(Flag { entry: entry.clone(), original, task });
+                batch.flags.push(Flag { entry: entry.clone(), original, task, made });
             }
             let has_task =
                 matches!(kind, Kind::EmailSent | Kind::CallLogged) || kind == Kind::EmailReplied && settings.replies;
@@ -176,7 +197,13 @@ impl Batch {
     }
 
     /// Writes tasks, then flags.
-    async fn write(self, ports: &LogPorts, settings: &LogSettings) -> Result<Written, Failure> {
+    async fn write(
+        self,
+        ports: &LogPorts,
+        settings: &LogSettings,
+        settle: Duration,
+        not_after: Timestamp,
+    ) -> Result<Written, Failure> {
         if self.tasks.is_empty() && self.flags.is_empty() {
             return Ok(Written { moves: Vec::new(), notices: Vec::new(), called: false });
         }
@@ -187,7 +214,7 @@ impl Batch {
         if !layout.has_key {
             return Err(no_key());
         }
-        let outcomes = self.write_tasks(ports, settings, &mut layout).await?;
+        let outcomes = self.write_tasks(ports, settings, &mut layout, not_after).await?;
         let flagged = self.write_flags(ports, &layout, &outcomes).await?;
         let now = ports.clock.now();
         let mut moves = Vec::new();
@@ -206,12 +233,15 @@ impl Batch {
                 moves.push((entry, progress));
             }
         }
-        for Flag { entry, .. } in self.flags {
-            if !outcomes.contains_key(entry.id())
-                && let Some(outcome) = flagged.get(entry.id())
+        for flag in self.flags {
+            if !outcomes.contains_key(flag.entry.id())
+                && let Some(outcome) = flagged.get(flag.entry.id())
             {
-                let progress = outcome.clone().after(entry.at(HERE), now);
-                moves.push((entry, progress));
+                let progress = match (outcome, flag.again(now, settle)) {
+                    (Outcome::Done(_), Some(again)) => Progress::due(again),
+                    _ => outcome.clone().after(flag.entry.at(HERE), now),
+                };
+                moves.push((flag.entry, progress));
             }
         }
         Ok(Written { moves, notices: notices(&layout), called: true })
@@ -223,6 +253,7 @@ impl Batch {
         ports: &LogPorts,
         settings: &LogSettings,
         layout: &mut TaskLayout,
+        not_after: Timestamp,
     ) -> Result<HashMap<ActivityId, Outcome>, Failure> {
         let mut outcomes = HashMap::new();
         if self.tasks.is_empty() {
@@ -258,7 +289,8 @@ impl Batch {
                     Some(trouble) => drop(outcomes.insert(task.entry.id().clone(), Outcome::Rejected(trouble.clone()))),
                 }
             }
-            let results = if writes.is_empty() { Vec::new() } else { ports.salesforce.put_tasks(&writes).await? };
+            let results =
+                if writes.is_empty() { Vec::new() } else { ports.salesforce.put_tasks(&writes, not_after).await? };
             let mut reshape = BTreeSet::new();
             let mut stale = false;
             for (task, result) in writing.into_iter().zip(results) {

@@ -147,11 +147,13 @@ pub trait SalesforceTasks: Send + Sync {
     /// Any [`Failure`].
     async fn people_by_email(&self, emails: &BTreeSet<String>) -> Result<Vec<SalesforcePerson>, Failure>;
 
-    /// Makes or updates tasks by our key, 200 a call; one outcome per task, same order. Keys must be distinct.
+    /// Makes or updates tasks by our key, 200 a call; one outcome per task, same order. Keys must be distinct. Nothing is sent when
+    /// `not_after`, on this machine's clock, is over.
     ///
     /// # Errors
     /// Any [`Failure`]; some or all may then have been written, which a repeat finds and leaves as one task.
-    async fn put_tasks(&self, tasks: &[(String, TaskRecord)]) -> Result<Vec<RowOutcome>, Failure>;
+    async fn put_tasks(&self, tasks: &[(String, TaskRecord)], not_after: Timestamp)
+    -> Result<Vec<RowOutcome>, Failure>;
 
     /// Updates tasks by their ids, 200 a call; one outcome per task, same order. Ids must be distinct.
     ///

@@ -1,7 +1,7 @@
 //! Writes: results record by record, keys that make a repeat harmless, and creations that are never repeated.
 
-use domain::FailureKind;
 use domain::ports::{RowAdvice, RowOutcome, SalesforceTasks};
+use domain::{FailureKind, Timestamp};
 use salesforce::ConditionalUpdate;
 use serde_json::{Value, json};
 use simulator_salesforce::{Access, Fault, FaultAction, ValidationRule};
@@ -160,7 +160,9 @@ async fn tasks_of_the_port_carry_the_key() {
     let org = Org::start().await;
     let client = org.client();
     let record = domain::ports::TaskRecord { fields: task("S").into_iter().collect() };
-    let outcomes = client.put_tasks(&[("act-1".to_owned(), record)]).await.unwrap();
+    let outcomes = client.put_tasks(&[("act-1".to_owned(), record.clone())], Timestamp::MAX).await.unwrap();
     let RowOutcome::Written { id } = &outcomes[0] else { panic!("{outcomes:?}") };
     assert_eq!((id.len(), org.with_key("act-1").len()), (18, 1));
+    let late = client.put_tasks(&[("act-2".to_owned(), record)], Timestamp::UNIX_EPOCH).await.unwrap_err();
+    assert_eq!((late.kind, org.with_key("act-2").len()), (FailureKind::Unavailable, 0), "{late}");
 }

@@ -75,7 +75,7 @@ impl Scenario {
                 crashes: if rough { *dice.one_of(&[0, 10, 40, 120]) } else { 0 },
                 pauses: if rough { *dice.one_of(&[0, 3, 10]) } else { 0 },
             },
-            network: NetworkFaults::drawn(dice),
+            network: NetworkFaults { held_up: *dice.one_of(&[0, 10, 60]), ..NetworkFaults::drawn(dice) },
             storage: StorageFaults::drawn(dice),
             queue: Misbehaviour { duplicates_percent: *dice.one_of(&[0, 5, 30]), shuffle: dice.chance(500) },
             listings_lag: *dice.one_of(&[0, 0, 3, 40]),

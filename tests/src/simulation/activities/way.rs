@@ -1,6 +1,7 @@
 //! The way between a logger and a simulated vendor: it takes its time, and loses requests and answers. Must not know what is asked.
 //!
-//! A request reaches the vendor at the moment when it is sent, and only its answer travels: a machine that falls asleep has sent or has not.
+//! A request mostly reaches the vendor at the moment when it is sent, and its answer travels: a machine that falls asleep has sent or has
+//! not. Some requests are held up, and are carried out long after, when their sender may have been replaced.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,9 +10,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use axum::body::to_bytes;
 use reqwest::{Request, Response};
+use tokio::sync::oneshot;
 
 use super::super::dice::Dice;
-use super::super::executor::Handle;
+use super::super::executor::{Handle, Kind};
 use super::super::faults::{NetworkFaults, Switch};
 use super::super::network::into_axum;
 use super::super::trace::Trace;
@@ -20,6 +22,8 @@ use super::super::trace::Trace;
 const LARGEST: usize = 64 * 1024 * 1024;
 /// How long a request that is lost without a sign takes to be given up: the clients' own limit.
 const GIVEN_UP: Duration = Duration::from_secs(60);
+/// How long a request may be held up at most. The domain waits for longer, at both vendors, before it relies on what it finds there.
+const HELD_UP: u64 = 85;
 
 type Answer = Pin<Box<dyn Future<Output = axum::response::Response> + Send>>;
 
@@ -45,6 +49,22 @@ impl Way {
         self.trace.event(self.handle.now(), self.handle.current(), what);
     }
 
+    /// The request is on its way, and comes in late, whatever becomes of its sender.
+    async fn held_up(&self, request: axum::extract::Request) -> Result<axum::response::Response, Lost> {
+        let (done, answer) = oneshot::channel();
+        let (vendor, handle) = (self.vendor.clone(), self.handle.clone());
+        let late = Duration::from_secs(1 + self.dice.roll(HELD_UP));
+        self.handle.begin(Kind::Stage, "a request that is held up", async move {
+            handle.sleep(late).await;
+            let _ = done.send(vendor(request).await);
+        });
+        if late > GIVEN_UP {
+            self.handle.sleep(GIVEN_UP).await;
+            return Err(Lost::TimedOut);
+        }
+        answer.await.map_err(|_| Lost::TimedOut)
+    }
+
     async fn carry(&self, request: Request) -> Result<Response, Lost> {
         let faults = self.faults.now();
         let path = request.url().path().to_owned();
@@ -53,7 +73,16 @@ impl Way {
             return Err(Lost::NoConnection);
         }
         let request = into_axum(request).map_err(|_| Lost::BadRequest)?;
-        let (head, body) = (self.vendor)(request).await.into_parts();
+        let answer = if self.dice.chance(faults.held_up) {
+            self.held_up(request).await
+        } else {
+            Ok((self.vendor)(request).await)
+        };
+        let Ok(answer) = answer else {
+            self.tell(|| format!("{path}: held up, given up"));
+            return Err(Lost::TimedOut);
+        };
+        let (head, body) = answer.into_parts();
         if self.dice.chance(faults.silent) {
             self.tell(|| format!("{path}: no answer in time"));
             self.handle.sleep(GIVEN_UP).await;
