@@ -213,8 +213,7 @@ impl Stage {
         let base_url = BaseUrl::parse(&marketo.base_url()).unwrap();
         let config = MarketoConfig { base_url, credentials, max_in_flight: 4 };
         let patience = marketo::TimeLimits { usual: PATIENCE, slow: PATIENCE, stall: PATIENCE, adding: PATIENCE };
-        let client =
-            MarketoClient::with_time_limits(config, clock.clone(), chance.clone(), Arc::new(budget), patience).unwrap();
+        let client = MarketoClient::with_time_limits(config, clock.clone(), chance.clone(), Arc::new(budget), patience);
         let config = SalesforceConfig {
             login_url: LoginUrl::parse(&salesforce.base_url()).unwrap(),
             version: Version::default(),
@@ -222,7 +221,7 @@ impl Stage {
             max_in_flight: 4,
         };
         let patience = salesforce::TimeLimits { usual: PATIENCE };
-        let org = SalesforceClient::with_time_limits(config, clock.clone(), chance.clone(), patience).unwrap();
+        let org = SalesforceClient::with_time_limits(config, clock.clone(), chance.clone(), patience);
         let ledger = Arc::new(MemoryLedger::new());
         let ports = LogPorts {
             ledger: ledger.clone(),

@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         credentials: PlainCredentials::shared(setting("MARKETO_CLIENT_ID")?, setting("MARKETO_CLIENT_SECRET")?),
         max_in_flight: 1,
     };
-    let client = MarketoClient::new(config, Arc::new(World), Arc::new(World), Arc::new(World))?;
+    let client = MarketoClient::new(config, Arc::new(World), Arc::new(World), Arc::new(World));
     let fields = client.lead_fields().await?;
     let position = client.paging_token(client.now()).await?;
     writeln!(std::io::stdout(), "{} fields can be read; the activity log is at {}", fields.len(), position.0)?;

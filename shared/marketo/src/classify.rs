@@ -180,6 +180,10 @@ pub(crate) fn unsent(spot: Spot<'_>, error: SendError) -> Trouble {
             let text = format!("no connection to {}; check MARKETO_BASE_URL and the network", spot.host);
             Trouble::new(spot.failure(FailureKind::Unreachable, &text), Again::Backoff).in_vain()
         }
+        SendError::NoTls => {
+            let text = "TLS cannot be set up: the machine's certificates are missing or cannot be read";
+            Trouble::last(spot.failure(FailureKind::BadSetting, text)).in_vain()
+        }
         SendError::BadRequest => {
             Trouble::last(spot.failure(FailureKind::BadRequest, "the request cannot be put together")).in_vain()
         }

@@ -47,37 +47,31 @@ struct WireUsage {
 
 impl MarketoClient {
     /// A client with the usual time limits. Makes no call.
-    ///
-    /// # Errors
-    /// `BadSetting` when the machine's TLS set-up cannot be used.
+    #[must_use]
     pub fn new(
         config: MarketoConfig,
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Chance>,
         budget: Arc<dyn CallBudget>,
-    ) -> Result<Self, Failure> {
+    ) -> Self {
         Self::with_time_limits(config, clock, chance, budget, TimeLimits::default())
     }
 
     /// A client with other time limits.
-    ///
-    /// # Errors
-    /// As for [`Self::new`].
+    #[must_use]
     pub fn with_time_limits(
         config: MarketoConfig,
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Chance>,
         budget: Arc<dyn CallBudget>,
         limits: TimeLimits,
-    ) -> Result<Self, Failure> {
-        let transport = Arc::new(Http::new(&config)?);
+    ) -> Self {
+        let transport = Arc::new(Http::new(config.clone()));
         Self::over(transport, config, clock, chance, budget, limits)
     }
 
     /// A client over another transport than the network.
-    ///
-    /// # Errors
-    /// As for [`Self::new`].
+    #[must_use]
     pub fn over(
         transport: Arc<dyn Transport>,
         config: MarketoConfig,
@@ -85,7 +79,7 @@ impl MarketoClient {
         chance: Arc<dyn Chance>,
         budget: Arc<dyn CallBudget>,
         limits: TimeLimits,
-    ) -> Result<Self, Failure> {
+    ) -> Self {
         let marketo_clock = Arc::new(MarketoClock::new(clock.clone()));
         let world = (clock.clone(), chance.clone());
         let identity = Identity::new(transport.clone(), config.clone(), limits.usual, world, marketo_clock.clone());
@@ -93,7 +87,7 @@ impl MarketoClient {
         let counters = Arc::default();
         let inner =
             Inner { config, limits, transport, identity, clock, chance, budget, permits, marketo_clock, counters };
-        Ok(Self { inner: Arc::new(inner) })
+        Self { inner: Arc::new(inner) }
     }
 
     /// What this client and its clones did so far.

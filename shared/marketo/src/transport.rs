@@ -6,7 +6,6 @@
 use std::sync::OnceLock;
 
 use async_trait::async_trait;
-use domain::{Failure, FailureKind};
 use reqwest::{Client, ClientBuilder, Request, Response, redirect};
 
 use crate::config::MarketoConfig;
@@ -19,6 +18,8 @@ const CONNECT_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 pub enum SendError {
     /// No connection could be made.
     NoConnection,
+    /// TLS cannot be set up on this machine.
+    NoTls,
     /// The request cannot be put together.
     BadRequest,
     /// Nothing came in time.
@@ -54,34 +55,43 @@ pub trait Transport: Send + Sync {
 /// HTTP with TLS.
 pub(crate) struct Http {
     config: MarketoConfig,
-    rest: Client,
-    /// Without compression, which the bulk API does not do, and which would make byte offsets meaningless. Made when it is needed first, as
-    /// most functions never need it, and reading the machine's certificates is most of a cold start.
-    bulk: OnceLock<Client>,
+    rest: Lazy,
+    /// Without compression, which the bulk API does not do, and which would make byte offsets meaningless.
+    bulk: Lazy,
 }
 
 impl Http {
-    /// # Errors
-    /// `BadSetting` when the machine's TLS set-up cannot be used.
-    pub fn new(config: &MarketoConfig) -> Result<Self, Failure> {
-        let rest = built(builder(config).gzip(true))?;
-        Ok(Self { config: config.clone(), rest, bulk: OnceLock::new() })
+    pub const fn new(config: MarketoConfig) -> Self {
+        Self { config, rest: Lazy::new(), bulk: Lazy::new() }
+    }
+}
+
+/// A client of HTTP that is made when it is needed first: reading the machine's certificates is most of a cold start, and many invocations
+/// find nothing to ask of Marketo.
+struct Lazy(OnceLock<Client>);
+
+impl Lazy {
+    const fn new() -> Self {
+        Self(OnceLock::new())
     }
 
-    fn bulk(&self) -> Result<&Client, SendError> {
-        if self.bulk.get().is_none() {
-            let made = built(builder(&self.config).no_gzip()).map_err(|_| SendError::BadRequest)?;
-            // Another task may have made one meanwhile, which is as good.
-            let _made_before = self.bulk.set(made);
+    fn get(&self, builder: impl FnOnce() -> ClientBuilder) -> Result<&Client, SendError> {
+        if let Some(made) = self.0.get() {
+            return Ok(made);
         }
-        self.bulk.get().ok_or(SendError::BadRequest)
+        let made = builder().build().map_err(|_| SendError::NoTls)?;
+        Ok(self.0.get_or_init(|| made))
     }
 }
 
 #[async_trait]
 impl Transport for Http {
     async fn send(&self, request: Request) -> Result<Response, SendError> {
-        let http = if request.url().path().contains("/bulk/") { self.bulk()? } else { &self.rest };
+        let http = if request.url().path().contains("/bulk/") {
+            self.bulk.get(|| builder(&self.config).no_gzip())?
+        } else {
+            self.rest.get(|| builder(&self.config).gzip(true))?
+        };
         Ok(http.execute(request).await?)
     }
 }
@@ -95,11 +105,4 @@ fn builder(config: &MarketoConfig) -> ClientBuilder {
         .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_LIMIT);
     if config.base_url.is_loopback() { builder.no_proxy() } else { builder }
-}
-
-fn built(builder: ClientBuilder) -> Result<Client, Failure> {
-    builder.build().map_err(|error| {
-        let text = format!("the HTTP client cannot be set up: {}", error.without_url());
-        Failure::new(FailureKind::BadSetting, text)
-    })
 }

@@ -143,8 +143,8 @@ pub fn log_ports(parts: LogParts) -> Result<LogPorts, Error> {
     let ledger = Arc::new(DynamoLedger::new(parts.dynamodb, &parts.tables.activities, clock.clone()));
     let purpose = Purpose::Changes;
     let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, parts.limits));
-    let marketo = Arc::new(MarketoClient::new(parts.marketo, clock.clone(), chance.clone(), budget)?);
-    let salesforce = Arc::new(SalesforceClient::new(parts.salesforce, clock.clone(), chance.clone())?);
+    let marketo = Arc::new(MarketoClient::new(parts.marketo, clock.clone(), chance.clone(), budget));
+    let salesforce = Arc::new(SalesforceClient::new(parts.salesforce, clock.clone(), chance.clone()));
     Ok(LogPorts { ledger, people, state, marketo, salesforce, clock, chance })
 }
 
@@ -193,7 +193,7 @@ pub fn people_ports(parts: PeopleParts, purpose: Purpose) -> Result<(PeoplePorts
     let state = Arc::new(DynamoState::new(parts.dynamodb.clone(), &parts.tables.sync_state, clock.clone()));
     let people = Arc::new(DynamoPeople::new(parts.dynamodb, &parts.tables.people, clock.clone()));
     let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, parts.limits));
-    let marketo = Arc::new(MarketoClient::new(parts.marketo, clock.clone(), chance.clone(), budget.clone())?);
+    let marketo = Arc::new(MarketoClient::new(parts.marketo, clock.clone(), chance.clone(), budget.clone()));
     let ports = PeoplePorts {
         marketo: marketo.clone(),
         people,

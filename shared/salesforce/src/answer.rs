@@ -66,6 +66,10 @@ impl Spot<'_> {
                 let text = format!("no connection to {host} can be made: check SALESFORCE_LOGIN_URL and the network");
                 Trouble::new(self.failure(FailureKind::Unreachable, &text), Again::Backoff)
             }
+            SendError::NoTls => {
+                let text = "TLS cannot be set up: the machine's certificates are missing or cannot be read";
+                Trouble::last(self.failure(FailureKind::BadSetting, text))
+            }
             SendError::BadRequest => {
                 Trouble::last(self.failure(FailureKind::BadRequest, "the request cannot be put together"))
             }

@@ -37,25 +37,21 @@ pub(crate) struct Inner {
 
 impl SalesforceClient {
     /// A client with the usual time limits. Makes no call.
-    ///
-    /// # Errors
-    /// `BadSetting` when the machine's TLS set-up cannot be used.
-    pub fn new(config: SalesforceConfig, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Result<Self, Failure> {
+    #[must_use]
+    pub fn new(config: SalesforceConfig, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> Self {
         Self::with_time_limits(config, clock, chance, TimeLimits::default())
     }
 
     /// A client with other time limits.
-    ///
-    /// # Errors
-    /// As for [`Self::new`].
+    #[must_use]
     pub fn with_time_limits(
         config: SalesforceConfig,
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Chance>,
         limits: TimeLimits,
-    ) -> Result<Self, Failure> {
-        let transport = Arc::new(Http::new(&config)?);
-        Ok(Self::over(transport, config, clock, chance, limits))
+    ) -> Self {
+        let transport = Arc::new(Http::new(config.clone()));
+        Self::over(transport, config, clock, chance, limits)
     }
 
     /// A client over another transport than the network.

@@ -3,8 +3,9 @@
 //! Everything above this seam is the same whether answers come over the network or, in simulations that have to replay a run exactly,
 //! from a simulated Salesforce in the same process.
 
+use std::sync::OnceLock;
+
 use async_trait::async_trait;
-use domain::{Failure, FailureKind};
 use reqwest::{Client, ClientBuilder, Request, Response, redirect};
 
 use crate::config::SalesforceConfig;
@@ -17,6 +18,8 @@ const CONNECT_LIMIT: std::time::Duration = std::time::Duration::from_secs(10);
 pub enum SendError {
     /// No connection could be made.
     NoConnection,
+    /// TLS cannot be set up on this machine.
+    NoTls,
     /// The request cannot be put together.
     BadRequest,
     /// Nothing came in time.
@@ -50,20 +53,40 @@ pub trait Transport: Send + Sync {
 }
 
 /// HTTP with TLS.
-pub(crate) struct Http(Client);
+pub(crate) struct Http {
+    config: SalesforceConfig,
+    http: Lazy,
+}
 
 impl Http {
-    /// # Errors
-    /// `BadSetting` when the machine's TLS set-up cannot be used.
-    pub fn new(config: &SalesforceConfig) -> Result<Self, Failure> {
-        Ok(Self(built(builder(config).gzip(true))?))
+    pub const fn new(config: SalesforceConfig) -> Self {
+        Self { config, http: Lazy::new() }
+    }
+}
+
+/// A client of HTTP that is made when it is needed first: reading the machine's certificates is most of a cold start, and many invocations
+/// find nothing to ask of Salesforce.
+struct Lazy(OnceLock<Client>);
+
+impl Lazy {
+    const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    fn get(&self, builder: impl FnOnce() -> ClientBuilder) -> Result<&Client, SendError> {
+        if let Some(made) = self.0.get() {
+            return Ok(made);
+        }
+        let made = builder().build().map_err(|_| SendError::NoTls)?;
+        Ok(self.0.get_or_init(|| made))
     }
 }
 
 #[async_trait]
 impl Transport for Http {
     async fn send(&self, request: Request) -> Result<Response, SendError> {
-        Ok(self.0.execute(request).await?)
+        let http = self.http.get(|| builder(&self.config).gzip(true))?;
+        Ok(http.execute(request).await?)
     }
 }
 
@@ -72,13 +95,8 @@ fn builder(config: &SalesforceConfig) -> ClientBuilder {
     let builder = Client::builder()
         .user_agent(concat!("actions-sync/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
+        // Repeats are decided above, by what a repeat would do.
+        .retry(reqwest::retry::never())
         .connect_timeout(CONNECT_LIMIT);
     if config.login_url.is_loopback() { builder.no_proxy() } else { builder }
-}
-
-fn built(builder: ClientBuilder) -> Result<Client, Failure> {
-    builder.build().map_err(|error| {
-        let text = format!("the HTTP client cannot be set up: {}", error.without_url());
-        Failure::new(FailureKind::BadSetting, text)
-    })
 }

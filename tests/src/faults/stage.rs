@@ -132,8 +132,7 @@ impl Stage {
             } else {
                 TimeLimits::default()
             };
-            let client =
-                MarketoClient::with_time_limits(marketo, clock.clone(), chance.clone(), budget.clone(), waits).unwrap();
+            let client = MarketoClient::with_time_limits(marketo, clock.clone(), chance.clone(), budget.clone(), waits);
             PeoplePorts {
                 marketo: Arc::new(client),
                 people: Arc::new(DynamoPeople::new(dynamodb.clone(), &tables.people, clock.clone())),

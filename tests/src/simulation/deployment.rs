@@ -91,7 +91,7 @@ impl Deployment {
         let client =
             MarketoClient::over(Arc::new(network), marketo, clock.clone(), chance.clone(), budget.clone(), time_limits);
         PeoplePorts {
-            marketo: Arc::new(client.unwrap()),
+            marketo: Arc::new(client),
             people: Arc::new(Table::over(self.people.clone(), self.ground.clone())),
             state,
             budget,

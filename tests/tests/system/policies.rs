@@ -119,7 +119,7 @@ impl Collection {
         let base_url = marketo::BaseUrl::parse(&self.stage.outside.marketo.base_url()).unwrap();
         let config = marketo::MarketoConfig { base_url, credentials, max_in_flight: 1 };
         let ports = self.stage.ports();
-        let client = marketo::MarketoClient::new(config, ports.clock, ports.chance, ports.budget).unwrap();
+        let client = marketo::MarketoClient::new(config, ports.clock, ports.chance, ports.budget);
         activities::provision_marketo(&client, activities::TypeLayout::Eight).await.unwrap();
         let rows = self.stage.tables.people().scan(None).await.unwrap().0;
         let known =

@@ -56,7 +56,7 @@ async fn empty_credentials_are_refused_before_any_call() {
     let world = World::new().await;
     let nowhere = config("http://127.0.0.1:9", 1);
     let config = MarketoConfig { credentials: PlainCredentials::shared("", "secret"), ..nowhere };
-    let client = MarketoClient::new(config, world.clock, Arc::new(Zero), world.budget).unwrap();
+    let client = MarketoClient::new(config, world.clock, Arc::new(Zero), world.budget);
     let failure = client.connect().await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::BadSetting);
     assert!(failure.message.contains("MARKETO_CLIENT_ID"), "{failure}");

@@ -53,6 +53,6 @@ pub async fn set_with(config: Config, limits: TimeLimits) -> Set {
     let base_url = BaseUrl::parse(&simulator.base_url()).unwrap();
     let config = MarketoConfig { base_url, credentials: PlainCredentials::shared(client_id, SECRET), max_in_flight: 4 };
     let (chance, budget) = (Arc::new(Middle), Arc::new(FakeBudget::default()));
-    let client = MarketoClient::with_time_limits(config, clock.clone(), chance, budget, limits).unwrap();
+    let client = MarketoClient::with_time_limits(config, clock.clone(), chance, budget, limits);
     Set { simulator, client, clock }
 }

@@ -202,7 +202,6 @@ async fn wrong_credentials() {
     let set = set(Config { people: 1, ..Config::default() }).await;
     let base_url = BaseUrl::parse(&set.simulator.base_url()).unwrap();
     let wrong = MarketoConfig { base_url, credentials: PlainCredentials::shared("somebody", SECRET), max_in_flight: 1 };
-    let client =
-        MarketoClient::new(wrong, set.clock.clone(), Arc::new(Middle), Arc::new(FakeBudget::default())).unwrap();
+    let client = MarketoClient::new(wrong, set.clock.clone(), Arc::new(Middle), Arc::new(FakeBudget::default()));
     assert_eq!(client.lead_fields().await.unwrap_err().kind, FailureKind::BadCredentials);
 }

@@ -249,7 +249,7 @@ impl World {
         let budget = Arc::new(FakeBudget::default());
         let client =
             MarketoClient::with_time_limits(config(&base), clock.clone(), Arc::new(Half), budget.clone(), limits);
-        Self { client: client.unwrap(), clock, budget, script }
+        Self { client, clock, budget, script }
     }
 
     /// The answers of one endpoint, in order; the last one stays.
@@ -279,7 +279,7 @@ pub fn config(base: &str, max_in_flight: usize) -> MarketoConfig {
 /// A client of an address where nobody listens.
 pub fn lonely_client(base: &str) -> MarketoClient {
     let clock = FakeClock { now: Mutex::new(at("2026-07-01T12:00:00Z")), pauses: Mutex::default() };
-    MarketoClient::new(config(base, 1), Arc::new(clock), Arc::new(Half), Arc::new(FakeBudget::default())).unwrap()
+    MarketoClient::new(config(base, 1), Arc::new(clock), Arc::new(Half), Arc::new(FakeBudget::default()))
 }
 
 pub fn at(text: &str) -> Timestamp {

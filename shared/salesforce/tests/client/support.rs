@@ -43,7 +43,6 @@ impl Org {
             max_in_flight: 4,
         };
         SalesforceClient::with_time_limits(config, Arc::new(JumpingClock::new()), Arc::new(Same), TimeLimits { usual })
-            .unwrap()
     }
 
     pub fn client(&self) -> SalesforceClient {

@@ -79,7 +79,7 @@ impl Deployment {
             Box::pin(async move { world.answer(request).await })
         });
         let times = marketo::TimeLimits::default();
-        let marketo = MarketoClient::over(way, marketo, clock.clone(), chance.clone(), budget, times).unwrap();
+        let marketo = MarketoClient::over(way, marketo, clock.clone(), chance.clone(), budget, times);
         let login = Login::ClientCredentials { client_id: org.client_id, client_secret: org.client_secret.into() };
         let salesforce = SalesforceConfig {
             login_url: LoginUrl::parse("http://localhost").unwrap(),

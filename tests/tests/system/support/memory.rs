@@ -59,7 +59,7 @@ impl SmallWorld {
                 credentials: PlainCredentials::shared(config.client_id.clone(), config.client_secret.clone()),
                 max_in_flight: 2,
             };
-            let client = MarketoClient::new(marketo, clock.clone(), chance.clone(), budget.clone()).unwrap();
+            let client = MarketoClient::new(marketo, clock.clone(), chance.clone(), budget.clone());
             PeoplePorts {
                 marketo: Arc::new(client),
                 people: table.clone(),
