@@ -14,11 +14,11 @@ use simulator_marketo::{Config as SimulatorConfig, Simulator};
 use store::{DynamoPeople, Tables};
 use tokio::net::TcpListener;
 
-/// DynamoDB with the two tables.
+/// DynamoDB with the tables.
 pub struct Embedded {
     pub endpoint: String,
     pub tables: Tables,
-    client: Client,
+    pub client: Client,
 }
 
 impl Embedded {
