@@ -6,4 +6,5 @@ mod exactly_once;
 mod outage;
 mod outcomes;
 mod people;
+mod scene;
 mod stage;
