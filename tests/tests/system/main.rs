@@ -1,8 +1,10 @@
 //! Whole-system stories: the deployed bootstraps over an emulated Lambda, many instances at once, data that comes late, leases and
-//! budgets under contention, and pulls that fail half-way. Each compares the people table with what the simulated Marketo holds.
+//! budgets under contention, pulls that fail half-way: each compares the people table with what the simulated Marketo holds. And the logging
+//! of sales activities, compared with what both simulated vendors hold.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
+mod activities;
 mod bootstraps;
 mod budget;
 mod faults;

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 pub struct Embedded {
     pub endpoint: String,
     pub tables: Tables,
-    client: Client,
+    pub client: Client,
 }
 
 impl Embedded {
