@@ -132,7 +132,7 @@ async fn full_load_costs_few_calls() {
     let accepted = stage.accept(&sent).await;
     assert_eq!(accepted.new, 1_200);
     round(&stage.ports, &[]).await;
-    stage.settle(&[stage.ports.clone()], &accepted.ids).await;
+    stage.settle(std::slice::from_ref(&stage.ports), &accepted.ids).await;
     assert_logged(&stage, &sent);
     let [add, upsert, update] = writes(&stage);
     let stats = stage.salesforce.stats();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::activities::{ActivityId, Destination, Progress};
-use domain::ports::LogPorts;
+use domain::ports::{Clock as _, LogPorts};
 use serde_json::Value;
 use simulator_app::shuffled;
 
@@ -15,12 +15,15 @@ use super::stage::{Stage, round};
 const SEED: u64 = 7_031;
 const WAVES: usize = 6;
 
+/// Whether nothing waits; a bounce that was written is only looked at once more, later.
 async fn is_current(stage: &Stage, ids: &[ActivityId], destination: Destination) -> bool {
-    let entries = stage.entries(ids).await;
+    let (now, entries) = (stage.clock.now(), stage.entries(ids).await);
     entries.len() == ids.len()
-        && entries
-            .values()
-            .all(|entry| matches!(entry.at(destination), Progress::Done { .. } | Progress::Skipped { .. }))
+        && entries.values().all(|entry| match entry.at(destination) {
+            Progress::Done { .. } | Progress::Skipped { .. } => true,
+            Progress::Due { at, attempts, .. } => *at > now && *attempts == 0,
+            Progress::Rejected { .. } => false,
+        })
 }
 
 /// Per person the records were added in the order in which the activities happened.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::activities::{self, ActivityId, Destination, Progress};
 use domain::people::{Field, PersonRow};
+use domain::ports::Clock as _;
 use serde_json::{Value, json};
 
 use super::people::row;
@@ -102,7 +103,8 @@ impl Scene {
 
     /// The notices of Salesforce's desk, and what is wrong there.
     pub async fn desk(&self) -> (String, Option<String>) {
-        let status = activities::desk_status(&*self.stage.ports.state, Destination::Salesforce).await.unwrap();
+        let (ports, now) = (&self.stage.ports, self.stage.clock.now());
+        let status = activities::logging_status(&*ports.ledger, &*ports.state, now).await.unwrap().salesforce;
         (status.notices.join("; "), status.problem.map(|problem| problem.message))
     }
 }

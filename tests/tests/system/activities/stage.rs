@@ -183,8 +183,8 @@ fn ports(
         ledger: Arc::new(DynamoLedger::new(client.clone(), &tables.activities, clock.clone())),
         people: Arc::new(DynamoPeople::new(client.clone(), &tables.people, clock.clone())),
         state,
-        marketo: Arc::new(MarketoClient::new(marketo.clone(), clock.clone(), chance.clone(), budget).unwrap()),
-        salesforce: Arc::new(SalesforceClient::new(salesforce.clone(), clock.clone(), chance.clone()).unwrap()),
+        marketo: Arc::new(MarketoClient::new(marketo.clone(), clock.clone(), chance.clone(), budget)),
+        salesforce: Arc::new(SalesforceClient::new(salesforce.clone(), clock.clone(), chance.clone())),
         clock: clock.clone(),
         chance,
     }
@@ -193,7 +193,7 @@ fn ports(
 /// One look at both destinations, as an invocation does.
 pub async fn round(ports: &LogPorts, hints: &[ActivityId]) -> [Work; 2] {
     let marketo = activities::log_to_marketo(ports, hints, activities::SETTLE, None);
-    let salesforce = activities::log_to_salesforce(ports, hints, None);
+    let salesforce = activities::log_to_salesforce(ports, hints, activities::SALESFORCE_SETTLE, None);
     let (marketo, salesforce) = futures_util::future::join(marketo, salesforce).await;
     [lost_or(marketo), lost_or(salesforce)]
 }
