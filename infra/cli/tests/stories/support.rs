@@ -98,12 +98,19 @@ impl Story {
         command
     }
 
-    /// Runs the program to its end.
+    /// Runs the program to its end. Of one that hangs, it shows what it said and what it asked of Marketo.
     pub async fn run(&self, args: &[&str]) -> Run {
         let began = Instant::now();
-        let output = tokio::time::timeout(MAX_RUN, self.command(args).output()).await;
-        let Output { status, stdout, stderr } = output.unwrap_or_else(|_| panic!("{args:?} did not end")).unwrap();
+        let told = tempfile::NamedTempFile::new_in(self.folder.path()).unwrap();
+        let mut command = self.command(args);
+        let child = command.stdout(Stdio::piped()).stderr(told.reopen().unwrap()).spawn().unwrap();
+        let ended = tokio::time::timeout(MAX_RUN, child.wait_with_output()).await;
+        let stderr = fs::read(told.path()).unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let Ok(output) = ended else {
+            panic!("{args:?} did not end; it said\n{}\nMarketo: {:?}", text(stderr), self.world().stats());
+        };
+        let Output { status, stdout, .. } = output.unwrap();
         let run = Run {
             code: status.code().unwrap_or(-1),
             stdout: text(stdout),
