@@ -60,7 +60,7 @@ impl LocalTables {
         let dynamodb = aws_sdk_dynamodb::Client::from_conf(configure(config_of(&endpoint)).build());
         let server = tokio::spawn(dynoxide::server::serve_on(listener, database));
         let names = Tables::with_prefix("");
-        store::create_tables(&dynamodb, &names).await?;
+        make_tables(dir.as_ref(), &dynamodb, &names).await?;
         let state = Arc::new(DynamoState::new(dynamodb.clone(), &names.sync_state, Arc::new(SystemClock)));
         Ok(Self { state, clock: SystemClock, dynamodb, endpoint, names, _dir: dir, server })
     }
@@ -151,6 +151,26 @@ fn queue(name: &str) -> Arc<MemoryQueue> {
     Arc::new(make(name.to_owned()).with_dead_letters(MAX_DELIVERIES, dead_letters))
 }
 
+/// Makes the tables that are missing. The embedded DynamoDB makes a table and its indexes in several steps, and one that a killed process left
+/// half made looks whole and takes no rows; so it is noted which are being made, and what is still noted is made anew.
+async fn make_tables(
+    dir: Option<&StateDir>,
+    dynamodb: &aws_sdk_dynamodb::Client,
+    names: &Tables,
+) -> Result<(), CommandFailure> {
+    let Some(dir) = dir else { return Ok(store::create_tables(dynamodb, names).await?) };
+    for table in dir.unfinished_tables()? {
+        store::drop_table(dynamodb, &table).await?;
+    }
+    let missing = store::missing_tables(dynamodb, names).await?;
+    if !missing.is_empty() {
+        dir.note_unfinished_tables(missing)?;
+        store::create_tables(dynamodb, names).await?;
+        dir.note_unfinished_tables(Vec::new())?;
+    }
+    Ok(())
+}
+
 fn open_file(path: &Path) -> Result<Database, CommandFailure> {
     let damaged = |e: &dyn std::fmt::Display| {
         CommandFailure::Wrong(format!(
@@ -168,4 +188,45 @@ fn config_of(endpoint: &str) -> config::Builder {
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
         .endpoint_url(endpoint)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::types::{
+        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableDescription,
+    };
+
+    use super::*;
+
+    async fn people(tables: &LocalTables) -> TableDescription {
+        let described = tables.dynamodb.describe_table().table_name(&tables.names.people).send().await.unwrap();
+        described.table.unwrap()
+    }
+
+    fn folder(at: &Path) -> StateDir {
+        StateDir::open_or_create(at).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_table_that_was_left_half_made_is_made_anew_and_a_whole_one_is_kept() {
+        let place = tempfile::tempdir().unwrap();
+        let tables = LocalTables::open(Some(folder(place.path()))).await.unwrap();
+        tables.state.save("kept", &serde_json::json!(1), None).await.unwrap();
+        assert_eq!(people(&tables).await.global_secondary_indexes().len(), 2);
+        // As after a kill between the table and its indexes.
+        let client = &tables.dynamodb;
+        store::drop_table(client, "people").await.unwrap();
+        let key = AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::N);
+        let hash = KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash);
+        let half = client.create_table().table_name("people").billing_mode(BillingMode::PayPerRequest);
+        let half = half.attribute_definitions(key.build().unwrap()).key_schema(hash.build().unwrap());
+        half.send().await.unwrap();
+        tables._dir.as_ref().unwrap().note_unfinished_tables(vec!["people".into()]).unwrap();
+        drop(tables);
+
+        let tables = LocalTables::open(Some(folder(place.path()))).await.unwrap();
+        assert_eq!(people(&tables).await.global_secondary_indexes().len(), 2);
+        assert_eq!(tables.state.load("kept").await.unwrap().unwrap().value, 1);
+        assert_eq!(tables._dir.as_ref().unwrap().unfinished_tables().unwrap(), [""; 0]);
+    }
 }

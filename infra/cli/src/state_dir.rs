@@ -18,6 +18,15 @@ struct Marker {
     layout: u32,
     /// Whose people are kept here, once known.
     subscription: Option<String>,
+    /// Tables whose making has begun and not ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unfinished_tables: Vec<String>,
+}
+
+impl Marker {
+    fn of_new_folder() -> Self {
+        Self { program: "actions-sync".into(), layout: LAYOUT, subscription: None, unfinished_tables: Vec::new() }
+    }
 }
 
 /// A state folder of ours, locked for this process.
@@ -33,7 +42,7 @@ impl StateDir {
         fs::create_dir_all(folder).map_err(|e| cannot(folder, "be made", &e))?;
         let empty = fs::read_dir(folder).map_err(|e| cannot(folder, "be read", &e))?.next().is_none();
         if empty {
-            write_marker(folder, None)?;
+            write_marker(folder, &Marker::of_new_folder())?;
         }
         Self::open(folder)
     }
@@ -63,13 +72,24 @@ impl StateDir {
     pub fn claim(&self, subscription: &str) -> Result<(), CommandFailure> {
         let marker = read_marker(&self.folder)?;
         match marker.subscription {
-            None => write_marker(&self.folder, Some(subscription.to_owned())),
+            None => write_marker(&self.folder, &Marker { subscription: Some(subscription.to_owned()), ..marker }),
             Some(kept) if kept == subscription => Ok(()),
             Some(kept) => Err(CommandFailure::Usage(format!(
                 "{} holds the people of {kept}, and MARKETO_BASE_URL names {subscription}; name another folder or that Marketo",
                 self.folder.display()
             ))),
         }
+    }
+
+    /// Tables that a process began to make and, as far as is known, did not finish. Nothing was ever written to them.
+    pub fn unfinished_tables(&self) -> Result<Vec<String>, CommandFailure> {
+        Ok(read_marker(&self.folder)?.unfinished_tables)
+    }
+
+    /// Keeps which tables are being made; none once they are.
+    pub fn note_unfinished_tables(&self, tables: Vec<String>) -> Result<(), CommandFailure> {
+        let marker = read_marker(&self.folder)?;
+        write_marker(&self.folder, &Marker { unfinished_tables: tables, ..marker })
     }
 
     /// Path of the database file.
@@ -102,11 +122,10 @@ fn read_marker(folder: &Path) -> Result<Marker, CommandFailure> {
     Ok(marker)
 }
 
-fn write_marker(folder: &Path, subscription: Option<String>) -> Result<(), CommandFailure> {
-    let marker = Marker { program: "actions-sync".into(), layout: LAYOUT, subscription };
+fn write_marker(folder: &Path, marker: &Marker) -> Result<(), CommandFailure> {
     let draft = folder.join(format!("{MARKER}.new"));
     // Written beside and renamed, so that a kill leaves the old marker or the new one.
-    fs::write(&draft, serde_json::to_vec(&marker)?).map_err(|e| cannot(folder, "be written", &e))?;
+    fs::write(&draft, serde_json::to_vec(marker)?).map_err(|e| cannot(folder, "be written", &e))?;
     fs::rename(&draft, folder.join(MARKER)).map_err(|e| cannot(folder, "be written", &e))
 }
 

@@ -9,6 +9,8 @@ pub mod memory;
 mod rules;
 pub mod sqs;
 
-pub use dynamodb::{DynamoLedger, DynamoPeople, DynamoState, PeopleTables, Tables, create_tables};
+pub use dynamodb::{
+    DynamoLedger, DynamoPeople, DynamoState, PeopleTables, Tables, create_tables, drop_table, missing_tables,
+};
 pub use memory::{MemoryLedger, MemoryPeople, MemoryQueue, MemoryState};
 pub use sqs::SqsQueue;

@@ -15,7 +15,7 @@ mod writes;
 pub use ledger::DynamoLedger;
 pub use people::DynamoPeople;
 pub use state::DynamoState;
-pub use tables::{PeopleTables, Tables, create_tables};
+pub use tables::{PeopleTables, Tables, create_tables, drop_table, missing_tables};
 
 use std::collections::HashMap;
 use std::fmt;

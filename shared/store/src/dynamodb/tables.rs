@@ -57,6 +57,36 @@ impl Tables {
     }
 }
 
+/// Names of those tables that are not there.
+///
+/// # Errors
+/// `Unavailable` when the endpoint does not answer, `AccessDenied`.
+pub async fn missing_tables(client: &Client, tables: &Tables) -> Result<Vec<String>, Failure> {
+    let mut missing = Vec::new();
+    for table in [&tables.people, &tables.sync_state, &tables.activities] {
+        match client.describe_table().table_name(table).send().await {
+            Ok(_) => {}
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
+                missing.push(table.clone());
+            }
+            Err(error) => return Err(on_table("dynamodb:DescribeTable", table).failure(&error)),
+        }
+    }
+    Ok(missing)
+}
+
+/// Deletes a table with all that is in it; not finding it is success. For local endpoints.
+///
+/// # Errors
+/// As for [`missing_tables`].
+pub async fn drop_table(client: &Client, table: &str) -> Result<(), Failure> {
+    match client.delete_table().table_name(table).send().await {
+        Ok(_) => Ok(()),
+        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => Ok(()),
+        Err(error) => Err(on_table("dynamodb:DeleteTable", table).failure(&error)),
+    }
+}
+
 /// Creates the tables that are missing, billed on demand. For local endpoints, whose tables can be used at once.
 ///
 /// # Errors
