@@ -2,6 +2,7 @@
 //! schedules and queues. Decides nothing about people; the embedded run uses the same pieces as the deployed functions.
 
 pub mod activities;
+mod aws;
 pub mod config;
 pub mod logs;
 pub mod metrics;

@@ -2,10 +2,8 @@
 //! service that the invocation would wait for anyway.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::ports::{LogPorts, PeoplePorts, PeopleQueues};
 use marketo::{Credentials, MarketoClient, MarketoConfig, PlainCredentials};
@@ -14,21 +12,18 @@ use store::{DynamoLedger, DynamoPeople, DynamoState, PeopleTables, SqsQueue, Tab
 
 use crate::config::{ActivityLoggerConfig, CredentialsFrom, InitialSyncConfig, PeopleConfig, SalesforceFrom};
 use crate::queue::SqsRedelivery;
-use crate::{DiskSpools, Error, SalesforceSecret, SecretCredentials, SystemChance, SystemClock};
+use crate::{DiskSpools, Error, SalesforceSecret, SecretCredentials, SystemChance, SystemClock, aws};
 
 /// Marketo calls in flight of one function instance. Marketo allows ten for the subscription: the coordinator and the pull run once
 /// each, two instances of the worker read, and the rest is left to others.
 const MAX_IN_FLIGHT: usize = 2;
-
-/// A request to AWS that was not answered by then is taken as lost and repeated. By itself the SDK would wait for as long as the function lives.
-const ATTEMPT: Duration = Duration::from_secs(10);
 
 /// Ports of the deployed `incremental-pull`.
 ///
 /// # Errors
 /// What keeps the adapters from being built.
 pub async fn incremental_pull(config: &PeopleConfig) -> Result<PeoplePorts, Error> {
-    of_deployed(config, &aws().await, Purpose::Changes)
+    of_deployed(config, &aws::of_process().await, Purpose::Changes)
 }
 
 /// What the deployed functions of the initial sync work with.
@@ -60,7 +55,7 @@ impl InitialSync {
 /// # Errors
 /// As for [`incremental_pull`].
 pub async fn initial_sync(config: &InitialSyncConfig) -> Result<InitialSync, Error> {
-    let aws = aws().await;
+    let aws = aws::of_process().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let queue = |url: &str| Arc::new(SqsQueue::new(sqs.clone(), url.to_owned(), Arc::new(SystemClock)));
     Ok(InitialSync {
@@ -68,12 +63,6 @@ pub async fn initial_sync(config: &InitialSyncConfig) -> Result<InitialSync, Err
         batches: queue(&config.batches_queue_url),
         reads: queue(&config.reads_queue_url),
     })
-}
-
-/// AWS as the environment describes it. Calls nobody.
-async fn aws() -> SdkConfig {
-    let waits = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
-    aws_config::defaults(BehaviorVersion::latest()).timeout_config(waits).load().await
 }
 
 /// What the deployed `activity-logger` works with.
@@ -97,7 +86,7 @@ impl ActivityLogger {
 /// # Errors
 /// As for [`incremental_pull`].
 pub async fn activity_logger(config: &ActivityLoggerConfig) -> Result<ActivityLogger, Error> {
-    let aws = aws().await;
+    let aws = aws::of_process().await;
     let credentials: Arc<dyn salesforce::Credentials> = match &config.salesforce {
         SalesforceFrom::Plain(login) => salesforce::PlainCredentials::shared(login.clone()),
         SalesforceFrom::SecretArn(arn) => {
