@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::cut::{Cutter, Done};
 use super::receipts::StoredPeople;
-use super::run::{CompletedRun, InitialSync, KEY, Part, PartSource, PartState, Run};
-use super::{fetch, jobs, receipts, requested, start, sweep};
+use super::run::{CompletedRun, InitialSync, KEY, Part, PartSource, PartState, Run, Wanted};
+use super::{Request, fetch, jobs, receipts, requested, start, sweep};
 use crate::lease::{self, Lease, Life};
 use crate::ports::{PeoplePorts, PeopleQueues};
 use crate::settings::PeopleSettings;
@@ -87,9 +87,16 @@ async fn step(
     deadline: Option<Timestamp>,
     tick: &mut Tick,
 ) -> Result<(), Failure> {
-    ports.marketo.connect().await?;
     let settings = settings::load(&*ports.state).await?.people()?;
-    begin_where_wanted(ports, lease, &settings, deadline).await?;
+    let (request, _) = requested(ports).await?;
+    let wanted = lease.state.wanted(request, &settings);
+    if wanted.is_none() && lease.state.run.is_none() {
+        return Ok(());
+    }
+    ports.marketo.connect().await?;
+    if let Some(wanted) = wanted {
+        begin(ports, lease, &settings, (wanted, request), deadline).await?;
+    }
     let result = match lease.state.run.take() {
         Some(mut run) => {
             let result = drive(ports, queues, lease, &mut run, &settings, deadline, tick).await;
@@ -109,14 +116,13 @@ async fn step(
     Ok(())
 }
 
-async fn begin_where_wanted(
+async fn begin(
     ports: &PeoplePorts,
     lease: &mut Lease<'_, InitialSync>,
     settings: &PeopleSettings,
+    (wanted, request): (Wanted, Request),
     deadline: Option<Timestamp>,
 ) -> Result<(), Failure> {
-    let (request, _) = requested(ports).await?;
-    let Some(wanted) = lease.state.wanted(request, settings) else { return Ok(()) };
     let run = start::start(ports, settings, wanted.sweep, deadline).await?;
     tracing::info!(run.id = run.id, run.parts = run.parts.len(), "initial sync {} begins", run.id);
     if let Some(replaced) = lease.state.run.replace(run) {
