@@ -26,6 +26,7 @@ const MAX_ATTEMPTS: u32 = 6;
 const MAX_CLOSED: u32 = 8;
 /// Longest single wait; then it is looked again.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 /// Ids read at a time.
 const IDS: usize = 500;
 /// Refusals that waiting here does not cure: something has to come in by another way first.
@@ -72,6 +73,8 @@ pub struct Taken {
     pub ids: BTreeSet<ActivityId>,
     /// Lines that cannot be used, from 1, and why.
     pub unusable: BTreeMap<usize, Unusable>,
+    /// Records that are held back by a dry run.
+    pub planned: u64,
 }
 
 /// Takes messages into the ledger, two batches at a time as deployed; then logs until every activity is logged or has been refused. All
@@ -92,29 +95,31 @@ pub async fn log(logging: &Logging, lines: Vec<(usize, String)>) -> Result<Taken
         taken.unusable.extend(unusable);
     }
     drop(accepting);
-    until_settled(logging, &taken.ids).await?;
+    taken.planned = until_settled(logging, &taken.ids).await?;
     Ok(taken)
 }
 
-/// Logs until each of these is logged, or refused in a way that waiting here does not cure.
-pub async fn until_settled(logging: &Logging, ids: &BTreeSet<ActivityId>) -> Result<(), CommandFailure> {
+/// Logs until each of these is logged, or refused in a way that waiting here does not cure. Gives how many records a dry run holds back.
+pub async fn until_settled(logging: &Logging, ids: &BTreeSet<ActivityId>) -> Result<u64, CommandFailure> {
     let ports = &logging.ports;
     let mut closed = 0;
     loop {
         let works = round(logging).await?;
+        let planned = works.iter().map(|work| work.planned).sum();
+        if planned > 0 {
+            return Ok(planned);
+        }
         let open = entries(ports, ids).await?;
         let hopeful: Vec<&Entry> =
             open.iter().filter(|entry| Destination::ALL.iter().any(|d| is_hopeful(entry.at(*d)))).collect();
         if hopeful.is_empty() {
             // What waited for an email that is logged by now has not been tried since.
             if works.iter().all(|work| work.logged == 0) && !release_waiting(ports, &open).await? {
-                return Ok(());
+                return Ok(0);
             }
             continue;
         }
         let now = SystemClock.now();
-        let mut wait = LONGEST_WAIT;
-        let mut until = |at: Timestamp| wait = wait.min(Duration::try_from(at.duration_since(now)).unwrap_or_default());
         closed = if works.iter().any(|work| work.logged > 0) {
             0
         } else {
@@ -128,18 +133,14 @@ pub async fn until_settled(logging: &Logging, ids: &BTreeSet<ActivityId>) -> Res
                     return Err(stopped(problem));
                 }
             }
-            work.closed_until.into_iter().chain(work.unsettled_until).for_each(&mut until);
         }
-        for progress in hopeful.iter().flat_map(|entry| Destination::ALL.map(|d| entry.at(d))) {
-            if let Progress::Due { at, .. } = progress
-                && is_hopeful(progress)
-                && *at > now
-            {
-                until(*at);
-            }
-        }
+        let next = Destination::ALL.iter().zip(&works).filter_map(|(destination, work)| {
+            let due = hopeful.iter().filter_map(|entry| due_at(entry.at(*destination))).min();
+            due.map(|due| work.closed_until.or(work.unsettled_until).unwrap_or(due))
+        });
+        let wait = next.min().map_or(LONGEST_WAIT, |at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
         // Never at once: a destination at which somebody else sits is left to him for a moment.
-        SystemClock.sleep(wait.max(Duration::from_millis(50))).await;
+        SystemClock.sleep(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT)).await;
     }
 }
 
@@ -157,6 +158,14 @@ fn lost_or(work: Result<Work, Failure>) -> Result<Work, Failure> {
     match work {
         Err(failure) if failure.kind == domain::FailureKind::Conflict => Ok(Work { busy: true, ..Work::default() }),
         other => other,
+    }
+}
+
+/// When this is to be tried, if that is soon enough to wait for.
+fn due_at(progress: &Progress) -> Option<Timestamp> {
+    match progress {
+        Progress::Due { at, .. } if is_hopeful(progress) => Some(*at),
+        _ => None,
     }
 }
 

@@ -64,6 +64,12 @@ pub async fn log(logging: &Logging, lines: Vec<(usize, String)>) -> Result<Figur
     if taken.unusable.len() > MAX_NAMED {
         eprintln!("and {} more lines", taken.unusable.len() - MAX_NAMED);
     }
+    if taken.planned > 0 {
+        output::line(format!(
+            "dry run (setting log.dryRun): {} records would be written, and were not; they wait in the ledger",
+            taken.planned
+        ));
+    }
     figures(logging, &taken.ids, taken.unusable.len() as u64).await
 }
 
@@ -81,7 +87,9 @@ fn count(counts: &mut Counts, entry: &Entry, destination: Destination) {
     match entry.at(destination) {
         Progress::Done { .. } => counts.logged += 1,
         Progress::Skipped { .. } => counts.skipped += 1,
-        Progress::Due { .. } | Progress::Rejected { .. } => counts.rejected += 1,
+        Progress::Due { trouble: Some(_), .. } | Progress::Rejected { .. } => counts.rejected += 1,
+        // Held back by a dry run.
+        Progress::Due { trouble: None, .. } => {}
     }
 }
 

@@ -15,6 +15,9 @@ const ACTIVITIES: usize = 600;
 /// A guess at how long a run takes.
 const RUN: Duration = Duration::from_secs(3);
 
+/// Longest run with nothing to wait for.
+const LONGEST: Duration = Duration::from_secs(45);
+
 /// A synced story with a Salesforce that knows the people, types provisioned, and a day of messages in a file.
 struct Day {
     story: Story,
@@ -48,7 +51,9 @@ impl Day {
     async fn log(&self) -> Value {
         let (file, json) = (self.story.path("activities"), self.story.path("log"));
         let args = ["log", "--activities", file.to_str().unwrap(), "--json", json.to_str().unwrap()];
-        self.story.on_state(&args).await.ends(0, &["accepted"]);
+        let run = self.story.on_state(&args).await;
+        run.ends(0, &["accepted"]);
+        assert!(run.took < LONGEST, "it waited for nothing: {:?}", run.took);
         self.story.json("log")
     }
 
@@ -91,6 +96,11 @@ fn write(story: &Story, messages: &[Value]) {
 #[tokio::test]
 async fn a_day_is_logged_once_however_often_it_is_fed() {
     let day = Day::of("a day").await;
+    day.story.set("log.dryRun", "on").await;
+    let held_back = day.log().await;
+    assert_eq!((&held_back["accepted"], &held_back["marketo"]["logged"]), (&json!(ACTIVITIES), &json!(0)));
+    assert_eq!(day.writes(), (0, Vec::new()), "a dry run writes nothing");
+    day.story.set("log.dryRun", "off").await;
     let figures = day.log().await;
     let tasks = figures["salesforce"]["logged"].as_u64().unwrap() + figures["salesforce"]["skipped"].as_u64().unwrap();
     assert_eq!((figures["accepted"].as_u64(), tasks), (Some(ACTIVITIES as u64), ACTIVITIES as u64));

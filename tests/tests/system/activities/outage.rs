@@ -13,7 +13,8 @@ use super::people::everybody;
 use super::stage::{Stage, round};
 
 const SEED: u64 = 7_031;
-const WAVES: usize = 6;
+/// Hours of a day; in each, something happens.
+const WAVES: usize = 24;
 
 /// Whether nothing waits; a bounce that was written is only looked at once more, later.
 async fn is_current(stage: &Stage, ids: &[ActivityId], destination: Destination) -> bool {
@@ -78,11 +79,11 @@ async fn outage_of(down: Destination) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn marketo_is_down_for_hours() {
+async fn marketo_is_down_for_a_day() {
     outage_of(Destination::Marketo).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn salesforce_is_down_for_hours() {
+async fn salesforce_is_down_for_a_day() {
     outage_of(Destination::Salesforce).await;
 }

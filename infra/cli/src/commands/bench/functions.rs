@@ -14,6 +14,7 @@ use crate::failure::CommandFailure;
 pub const COORDINATOR: &str = "initial-sync-coordinator";
 pub const WORKER: &str = "initial-sync-worker";
 pub const PULL: &str = "incremental-pull";
+pub const LOGGER: &str = "activity-logger";
 
 /// A function instance. Ends with this value.
 pub struct Function {

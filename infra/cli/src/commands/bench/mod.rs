@@ -10,6 +10,7 @@ mod end_to_end;
 mod export;
 mod functions;
 mod lambda;
+mod logger;
 mod machine;
 mod memory;
 mod meter;

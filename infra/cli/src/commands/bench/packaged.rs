@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use domain::initial_sync;
@@ -12,7 +12,8 @@ use flate2::write::DeflateEncoder;
 use serde_json::{Value, json};
 
 use super::Options;
-use super::functions::{COORDINATOR, Function, PULL, WORKER};
+use super::functions::{COORDINATOR, Function, LOGGER, PULL, WORKER};
+use super::logger::Destinations;
 use super::memory::{Around, MEBIBYTE};
 use super::report::{Report, Target};
 use crate::failure::CommandFailure;
@@ -28,6 +29,7 @@ const MAX_MEBIBYTES: f64 = 32.0;
 const STARTS: usize = 21;
 /// People of the initial sync after which the memory is looked at: some thirty batches.
 const PEOPLE: u64 = 10_000;
+const NAMES: [&str; 4] = [COORDINATOR, WORKER, PULL, LOGGER];
 /// The function that does nothing, among the packaged ones.
 const EMPTY: &str = "empty";
 
@@ -49,33 +51,44 @@ impl Packaged {
         Ok(Self(target.join(format!("lambda-{architecture}"))))
     }
 
-    fn program(&self, name: &str) -> Option<PathBuf> {
-        let program = self.0.join(name).join("bootstrap");
-        program.is_file().then_some(program)
+    fn program(&self, name: &'static str) -> Option<Program> {
+        let path = self.0.join(name).join("bootstrap");
+        path.is_file().then_some(Program { name, path })
+    }
+}
+
+/// One of them.
+struct Program {
+    name: &'static str,
+    path: PathBuf,
+}
+
+impl Program {
+    async fn start(&self, environment: &[(&str, String)]) -> Result<Function, CommandFailure> {
+        Function::of_program(self.name, &self.path, environment).await
     }
 }
 
 /// Measures; without the programs there is nothing but a note that says how to make them.
 pub async fn measure(options: &Options) -> Result<Report, CommandFailure> {
     let mut report = Report::new("packaged functions");
-    let names = [COORDINATOR, WORKER, PULL];
-    let programs: Vec<PathBuf> = names.iter().filter_map(|name| options.packaged.program(name)).collect();
-    let (Some(empty), [coordinator, worker, pull]) = (options.packaged.program(EMPTY), &programs[..]) else {
+    let programs: Vec<Program> = NAMES.into_iter().filter_map(|name| options.packaged.program(name)).collect();
+    let (Some(empty), true) = (options.packaged.program(EMPTY), programs.len() == NAMES.len()) else {
         report.note(
             "the packaged functions are not there, so they are not measured; `infra/package --with-empty` makes them",
         );
         return Ok(report);
     };
-    for (name, program) in names.iter().zip(&programs) {
-        sizes(name, program, &mut report)?;
+    for program in &programs {
+        sizes(program, &mut report)?;
     }
-    starts(&empty, &[(COORDINATOR, coordinator), (PULL, pull), (WORKER, worker)], options, &mut report).await?;
-    memory((coordinator, worker, pull), &mut report).await?;
+    starts(&empty, &programs, options, &mut report).await?;
+    memory(&programs, &mut report).await?;
     Ok(report)
 }
 
-fn sizes(name: &str, program: &Path, report: &mut Report) -> Result<(), CommandFailure> {
-    let bytes = fs::read(program)?;
+fn sizes(Program { name, path }: &Program, report: &mut Report) -> Result<(), CommandFailure> {
+    let bytes = fs::read(path)?;
     let mut zip = DeflateEncoder::new(Vec::new(), Compression::best());
     zip.write_all(&bytes)?;
     let megabytes = |bytes: usize| Some(bytes as f64 / 1e6);
@@ -87,23 +100,23 @@ fn sizes(name: &str, program: &Path, report: &mut Report) -> Result<(), CommandF
 /// From the start of the process to its first answer, each function in turn with the empty one; the median counts. The first event is a real
 /// tick over tables in which there is nothing to do, and for the worker a batch of a run that is over.
 async fn starts(
-    empty: &Path,
-    programs: &[(&'static str, &PathBuf)],
+    empty: &Program,
+    programs: &[Program],
     options: &Options,
     report: &mut Report,
 ) -> Result<(), CommandFailure> {
     let around = Around::start(10).await?;
     around.keep_from_starting().await?;
+    let environment = environment(&around, &Destinations::start(&around).await?);
     let mut times: Vec<Vec<f64>> = vec![Vec::new(); programs.len() + 1];
     for _ in 0..STARTS {
-        times[0].push(first_answer(EMPTY, empty, &around, &json!({})).await?);
-        for (place, (name, program)) in programs.iter().enumerate() {
-            times[place + 1].push(first_answer(name, program, &around, &first_event(name)).await?);
+        for (place, program) in std::iter::once(empty).chain(programs).enumerate() {
+            times[place].push(first_answer(program, &environment).await?);
         }
     }
     let medians: Vec<f64> = times.into_iter().map(median).collect();
     report.tell("first answer of a function that does nothing", medians[0] * 1e3, "ms");
-    for ((name, _), seconds) in programs.iter().zip(&medians[1..]) {
+    for (Program { name, .. }, seconds) in programs.iter().zip(&medians[1..]) {
         report.tell(format!("{name}, first answer"), seconds * 1e3, "ms");
         let ratio = Some(seconds / medians[0]);
         report.check(format!("{name}, times that"), ratio, "times", Target::AtMost(MAX_START), !options.quick);
@@ -111,15 +124,17 @@ async fn starts(
     Ok(())
 }
 
-async fn first_answer(
-    name: &'static str,
-    program: &Path,
-    around: &Around,
-    event: &Value,
-) -> Result<f64, CommandFailure> {
+/// What any of the functions is told, and some more.
+fn environment(around: &Around, destinations: &Destinations) -> Vec<(&'static str, String)> {
+    let mut environment = around.environment();
+    environment.extend(destinations.variables(around));
+    environment
+}
+
+async fn first_answer(program: &Program, environment: &[(&str, String)]) -> Result<f64, CommandFailure> {
     let began = Instant::now();
-    let mut function = Function::of_program(name, program, &around.environment()).await?;
-    function.invoke(event).await?;
+    let mut function = program.start(environment).await?;
+    function.invoke(&first_event(program.name)).await?;
     Ok(began.elapsed().as_secs_f64())
 }
 
@@ -131,20 +146,20 @@ fn first_event(name: &str) -> Value {
     json!({ "Records": [{ "messageId": "1", "receiptHandle": "1", "body": body.to_string(), "attributes": {} }] })
 }
 
-/// A whole initial sync and a pull by one instance of each function.
-async fn memory(
-    (coordinator, worker, pull): (&PathBuf, &PathBuf, &PathBuf),
-    report: &mut Report,
-) -> Result<(), CommandFailure> {
+/// A whole initial sync, a pull and a full batch of activities, by one instance of each function.
+async fn memory(programs: &[Program], report: &mut Report) -> Result<(), CommandFailure> {
     let around = Around::start(PEOPLE).await?;
-    let environment = around.environment();
     initial_sync::request(&around.embedded.initial, false).await?;
-    let mut coordinator = Function::of_program(COORDINATOR, coordinator, &environment).await?;
-    let mut worker = Function::of_program(WORKER, worker, &environment).await?;
-    let mut pull = Function::of_program(PULL, pull, &environment).await?;
+    let [coordinator, worker, pull, logger] = programs else { return Ok(()) };
+    let mut coordinator = coordinator.start(&around.environment()).await?;
+    let mut worker = worker.start(&around.environment()).await?;
     around.run_to_the_end(&mut coordinator, &mut worker).await?;
+    let mut pull = pull.start(&around.environment()).await?;
     pull.invoke(&first_event(PULL)).await?;
-    for (name, function) in [(COORDINATOR, &coordinator), (WORKER, &worker), (PULL, &pull)] {
+    let destinations = Destinations::start(&around).await?;
+    let mut logger = logger.start(&environment(&around, &destinations)).await?;
+    logger.invoke(&destinations.batch()).await?;
+    for (name, function) in NAMES.into_iter().zip([&coordinator, &worker, &pull, &logger]) {
         let peak = function.peak_memory().map(|bytes| bytes as f64 / MEBIBYTE);
         report.check(format!("{name}, peak memory"), peak, "MiB", Target::AtMost(MAX_MEBIBYTES), true);
     }
