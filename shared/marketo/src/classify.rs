@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::retry::{Again, CarriedOut, Trouble};
 use crate::routes::{self, Route};
-use crate::transport::SendError;
+use transport::SendError;
 
 /// Where something went wrong.
 #[derive(Debug, Clone, Copy)]

@@ -7,15 +7,16 @@ use domain::Failure;
 use domain::ports::{CallBudget, Chance, Clock};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
+use transport::Transport;
 
 use crate::clock::MarketoClock;
 use crate::config::{MarketoConfig, TimeLimits};
 use crate::envelope::Expect;
 use crate::identity::Identity;
+use crate::network::RestAndBulk;
 use crate::request::Request;
 use crate::routes;
 use crate::stats::{ClientStats, Counters};
-use crate::transport::{Http, Transport};
 use crate::values;
 
 /// A client of one Marketo subscription. Clones share everything: token, connections, limits, counts.
@@ -66,7 +67,7 @@ impl MarketoClient {
         budget: Arc<dyn CallBudget>,
         limits: TimeLimits,
     ) -> Self {
-        let transport = Arc::new(Http::new(config.clone()));
+        let transport = Arc::new(RestAndBulk::new(&config));
         Self::over(transport, config, clock, chance, budget, limits)
     }
 

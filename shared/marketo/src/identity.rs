@@ -20,7 +20,7 @@ use crate::clock::MarketoClock;
 use crate::config::MarketoConfig;
 use crate::retry::{Again, Retries, Trouble};
 use crate::routes;
-use crate::transport::{SendError, Transport};
+use transport::{SendError, Transport};
 
 /// A token is not used in the last seconds of its life, so that it does not die on the way.
 const SLACK: SignedDuration = SignedDuration::from_secs(15);

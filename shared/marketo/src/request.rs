@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::config::BaseUrl;
 use crate::envelope::Expect;
 use crate::routes::Route;
-use crate::transport::SendError;
+use transport::SendError;
 
 /// Longest query that is sent in the address. Marketo refuses addresses above 8 KB (414); gateways in between may refuse earlier.
 const LONGEST_QUERY: usize = 6 * 1024;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::errors;
 use crate::retry::{Again, Trouble};
-use crate::transport::SendError;
+use transport::SendError;
 
 /// Largest answer that is read into memory, bytes: a page of 2,000 records with long texts is below.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;

@@ -12,7 +12,7 @@ use crate::client::Inner;
 use crate::request::{Repeat, Request};
 use crate::retry::{Again, Retries, Trouble};
 use crate::session::Session;
-use crate::transport::SendError;
+use transport::SendError;
 
 /// Most new sessions for one call.
 const MAX_SESSIONS: u32 = 2;

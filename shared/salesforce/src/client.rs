@@ -6,13 +6,13 @@ use std::sync::Arc;
 use domain::Failure;
 use domain::ports::{Chance, Clock};
 use tokio::sync::{Mutex, Semaphore};
+use transport::{Http, Transport};
 
 use crate::activities::Kept;
 use crate::config::{SalesforceConfig, TimeLimits};
 use crate::limits::{Heard, Usage};
 use crate::session::Sessions;
 use crate::stats::{ClientStats, Counters};
-use crate::transport::{Http, Transport};
 
 /// A client of one Salesforce organisation. Clones share everything: session, connections, counts.
 ///
@@ -50,7 +50,7 @@ impl SalesforceClient {
         chance: Arc<dyn Chance>,
         limits: TimeLimits,
     ) -> Self {
-        let transport = Arc::new(Http::new(config.clone()));
+        let transport = Arc::new(Http::new(config.login_url.is_loopback()));
         Self::over(transport, config, clock, chance, limits)
     }
 

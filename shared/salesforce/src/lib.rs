@@ -23,7 +23,6 @@ mod session;
 pub mod soql;
 mod stats;
 mod times;
-mod transport;
 
 pub use client::SalesforceClient;
 pub use config::{LoginUrl, SalesforceConfig, TimeLimits, Version};
@@ -33,4 +32,3 @@ pub use limits::Usage;
 pub use records::{Collected, ConditionalUpdate};
 pub use stats::ClientStats;
 pub use times::parse as parse_time;
-pub use transport::{SendError, Transport};

@@ -5,7 +5,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 use serde_json::Value;
 
-use crate::transport::SendError;
+use transport::SendError;
 
 /// Whether carrying a request out twice is the same as once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use crate::config::{LoginUrl, SalesforceConfig};
 use crate::credentials::Login;
 use crate::jwt;
 use crate::retry::{Again, Retries, Trouble};
-use crate::transport::{SendError, Transport};
+use transport::{SendError, Transport};
 
 const TOKEN: &str = "/services/oauth2/token";
 const NAME: &str = "POST /services/oauth2/token";

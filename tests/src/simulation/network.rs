@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use futures_util::stream;
-use marketo::{SendError, Transport};
 use reqwest::{Request, Response};
 use simulator_marketo::World;
+use transport::{SendError, Transport};
 
 use super::dice::Dice;
 use super::executor::Handle;

@@ -45,8 +45,9 @@ fn workspace() -> Vec<Package> {
 fn allowed(package: &str, path: &Path) -> Option<&'static [&'static str]> {
     const FUNCTION: &[&str] = &["runtime", "domain"];
     match package {
-        "domain" | "simulator-app" | "simulator-marketo" | "simulator-salesforce" => Some(&[]),
-        "marketo" | "salesforce" | "store" => Some(&["domain"]),
+        "domain" | "transport" | "simulator-app" | "simulator-marketo" | "simulator-salesforce" => Some(&[]),
+        "store" => Some(&["domain"]),
+        "marketo" | "salesforce" => Some(&["domain", "transport"]),
         "runtime" => Some(&["domain", "marketo", "salesforce", "store"]),
         "actions-sync" | "system-tests" => Some(&[
             "domain",
@@ -57,6 +58,7 @@ fn allowed(package: &str, path: &Path) -> Option<&'static [&'static str]> {
             "simulator-marketo",
             "simulator-salesforce",
             "store",
+            "transport",
         ]),
         _ if path.components().any(|c| c.as_os_str() == "functions") => Some(FUNCTION),
         _ => None,

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use axum::body::to_bytes;
 use reqwest::{Request, Response};
 use tokio::sync::oneshot;
+use transport::{SendError, Transport};
 
 use super::super::dice::Dice;
 use super::super::executor::{Handle, Kind};
@@ -36,21 +37,13 @@ pub struct Way {
     pub trace: Arc<Trace>,
 }
 
-/// What kept an answer from coming.
-enum Lost {
-    NoConnection,
-    BadRequest,
-    TimedOut,
-    Broken,
-}
-
 impl Way {
     fn tell(&self, what: impl FnOnce() -> String) {
         self.trace.event(self.handle.now(), self.handle.current(), what);
     }
 
     /// The request is on its way, and comes in late, whatever becomes of its sender.
-    async fn held_up(&self, request: axum::extract::Request) -> Result<axum::response::Response, Lost> {
+    async fn held_up(&self, request: axum::extract::Request) -> Result<axum::response::Response, SendError> {
         let (done, answer) = oneshot::channel();
         let (vendor, handle) = (self.vendor.clone(), self.handle.clone());
         let late = Duration::from_secs(1 + self.dice.roll(HELD_UP));
@@ -60,19 +53,22 @@ impl Way {
         });
         if late > GIVEN_UP {
             self.handle.sleep(GIVEN_UP).await;
-            return Err(Lost::TimedOut);
+            return Err(SendError::TimedOut);
         }
-        answer.await.map_err(|_| Lost::TimedOut)
+        answer.await.map_err(|_| SendError::TimedOut)
     }
+}
 
-    async fn carry(&self, request: Request) -> Result<Response, Lost> {
+#[async_trait]
+impl Transport for Way {
+    async fn send(&self, request: Request) -> Result<Response, SendError> {
         let faults = self.faults.now();
         let path = request.url().path().to_owned();
         if self.dice.chance(faults.unreachable) {
             self.tell(|| format!("{path}: no connection"));
-            return Err(Lost::NoConnection);
+            return Err(SendError::NoConnection);
         }
-        let request = into_axum(request).map_err(|_| Lost::BadRequest)?;
+        let request = into_axum(request)?;
         let answer = if self.dice.chance(faults.held_up) {
             self.held_up(request).await
         } else {
@@ -80,45 +76,21 @@ impl Way {
         };
         let Ok(answer) = answer else {
             self.tell(|| format!("{path}: held up, given up"));
-            return Err(Lost::TimedOut);
+            return Err(SendError::TimedOut);
         };
         let (head, body) = answer.into_parts();
         if self.dice.chance(faults.silent) {
             self.tell(|| format!("{path}: no answer in time"));
             self.handle.sleep(GIVEN_UP).await;
-            return Err(Lost::TimedOut);
+            return Err(SendError::TimedOut);
         }
         self.handle.sleep(Duration::from_millis(20 + self.dice.roll(600))).await;
-        let Ok(body) = to_bytes(body, LARGEST).await else { return Err(Lost::Broken) };
+        let Ok(body) = to_bytes(body, LARGEST).await else { return Err(SendError::Broken) };
         if self.dice.chance(faults.lost_answers) {
             self.tell(|| format!("{path}: answer lost"));
-            return Err(Lost::Broken);
+            return Err(SendError::Broken);
         }
         self.tell(|| format!("{path}: {} with {} bytes", head.status.as_u16(), body.len()));
         Ok(Response::from(axum::http::Response::from_parts(head, reqwest::Body::from(body))))
-    }
-}
-
-#[async_trait]
-impl marketo::Transport for Way {
-    async fn send(&self, request: Request) -> Result<Response, marketo::SendError> {
-        self.carry(request).await.map_err(|lost| match lost {
-            Lost::NoConnection => marketo::SendError::NoConnection,
-            Lost::BadRequest => marketo::SendError::BadRequest,
-            Lost::TimedOut => marketo::SendError::TimedOut,
-            Lost::Broken => marketo::SendError::Broken,
-        })
-    }
-}
-
-#[async_trait]
-impl salesforce::Transport for Way {
-    async fn send(&self, request: Request) -> Result<Response, salesforce::SendError> {
-        self.carry(request).await.map_err(|lost| match lost {
-            Lost::NoConnection => salesforce::SendError::NoConnection,
-            Lost::BadRequest => salesforce::SendError::BadRequest,
-            Lost::TimedOut => salesforce::SendError::TimedOut,
-            Lost::Broken => salesforce::SendError::Broken,
-        })
     }
 }
