@@ -18,12 +18,11 @@ use crate::embedded::{Embedded, LocalTables};
 use crate::failure::CommandFailure;
 use crate::people_table;
 
-/// How often the run without limits and the single puts are measured; the round with the median ratio counts.
-const ROUNDS: u32 = 5;
+/// How often the run without limits and the single puts are measured; the best of each counts, as whatever else a machine does only ever
+/// slows down.
+const ROUNDS: u32 = 3;
 /// Single puts in flight.
 const PUTS_IN_FLIGHT: usize = 16;
-/// Single puts made to know their rate.
-const MAX_PUTS: usize = 20_000;
 /// The share of people who must not wait for Marketo's limits: others have to be read again over REST.
 const MOST: f64 = 0.99;
 /// So many times longer, and so many seconds, may it take under the limits: a machine is never quite the same twice.
@@ -43,25 +42,26 @@ struct Took {
 pub async fn measure(options: &Options) -> Result<Report, CommandFailure> {
     let mut report = Report::new("end to end, embedded");
     let simulator = SimulatorProcess::start(options.people)?;
-    let mut rounds = Vec::new();
+    let mut best: Option<Took> = None;
+    let mut single: f64 = 0.0;
     // In turns, so that a machine that gets slower or faster does so for both.
     for _ in 0..if options.quick { 1 } else { ROUNDS } {
         let mut embedded = Embedded::start(simulator.environment(NO_LIMITS)?, None).await?;
         let free = sync(&mut embedded).await?;
-        let items = some_items(&embedded.tables.dynamodb, &embedded.tables.names.people).await?;
+        let items = items(&embedded.tables.dynamodb, &embedded.tables.names.people).await?;
         drop(embedded);
-        let single = single_puts(items).await?;
-        rounds.push((free.people / free.done / single, free, single));
+        single = single.max(single_puts(items).await?);
+        if best.as_ref().is_none_or(|best| free.done < best.done) {
+            best = Some(free);
+        }
     }
     drop(simulator);
-    rounds.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let middle = rounds.len() / 2;
-    let (ratio, free, single) = rounds.swap_remove(middle);
+    let Some(free) = best else { return Ok(report) };
     report.tell("people stored", free.people, "people");
     report.tell("until all are stored and their opportunities read", free.done, "seconds");
     report.tell("people stored a second", free.people / free.done, "people/s");
     report.tell("single conditional puts, 16 in flight", single, "puts/s");
-    report.check("ratio", ratio, "times", Target::AtLeast(1.5), !options.quick);
+    report.check("ratio", free.people / free.done / single, "times", Target::AtLeast(1.5), !options.quick);
 
     let simulator = SimulatorProcess::start(options.people)?;
     let mut embedded = Embedded::start(simulator.environment(CallLimits::default())?, None).await?;
@@ -85,16 +85,15 @@ async fn sync(embedded: &mut Embedded) -> Result<Took, CommandFailure> {
     Ok(Took { most: watched.until(MOST), all: watched.until(1.0), done, people })
 }
 
-/// Items of the table, as they are stored.
-async fn some_items(client: &Client, table: &str) -> Result<Vec<Item>, CommandFailure> {
+/// All items of the table, as they are stored: the embedded DynamoDB gets slower as it fills up, so the single puts have to fill it as much.
+async fn items(client: &Client, table: &str) -> Result<Vec<Item>, CommandFailure> {
     let mut items: Vec<Item> = Vec::new();
     let mut from = None;
     loop {
         let page = client.scan().table_name(table).set_exclusive_start_key(from).send().await.map_err(of_dynamodb)?;
         items.extend(page.items.unwrap_or_default());
         from = page.last_evaluated_key.filter(|key| !key.is_empty());
-        if from.is_none() || items.len() >= MAX_PUTS {
-            items.truncate(MAX_PUTS);
+        if from.is_none() {
             return Ok(items);
         }
     }
