@@ -46,7 +46,7 @@ pub struct PullState {
     pub caught_up_at: Option<Timestamp>,
     /// When the overlap was last read.
     pub overlap_read_at: Option<Timestamp>,
-    /// Where the cursor was at readings of the overlap, at most [`KEPT_BEHIND`]: the first is where the next overlap begins.
+    /// Where the cursor was at readings of the overlap, at most `KEPT_BEHIND`: the first is where the next overlap begins.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub behind: Vec<Cursor>,
     /// The last pull's problem, until one ends well.
