@@ -2,37 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::Instant;
 
 use comfy_table::{Table, presets};
 use system_tests::activity_faults::{Outcome, Story, play, stories};
+use system_tests::parallel;
 
-#[derive(clap::Args)]
-pub struct Args {
-    /// Only faults whose name contains this
-    #[arg(long)]
-    fault: Option<String>,
-    /// Only places whose name contains this
-    #[arg(long)]
-    place: Option<String>,
-    /// Show what was said of each
-    #[arg(long)]
-    messages: bool,
-}
+use crate::fault_matrix::{Args, name_of};
 
 type Played = Result<Outcome, String>;
 
 pub fn prove(args: &Args) -> ExitCode {
     let mut all = stories();
-    all.retain(|story| {
-        args.fault.as_ref().is_none_or(|fault| story.kind.contains(fault.as_str()))
-            && args.place.as_ref().is_none_or(|place| story.place.contains(place.as_str()))
-    });
+    all.retain(|story| args.want(&story.kind, story.place));
     let began = Instant::now();
-    let played = play_all(&all);
+    let played: Vec<Played> =
+        parallel::play_all(&all, play).into_iter().map(|ended| ended.and_then(|outcome| outcome)).collect();
     println!("{}", table(&all, &played));
     let mut wrong = 0;
     for (story, outcome) in all.iter().zip(&played) {
@@ -52,30 +37,7 @@ pub fn prove(args: &Args) -> ExitCode {
 }
 
 fn name(story: &Story) -> String {
-    format!("{}{}", story.kind, if story.lasting { ", lasting" } else { "" })
-}
-
-/// Several at a time: some wait for answers that never come.
-fn play_all(all: &[Story]) -> Vec<Played> {
-    let next = AtomicUsize::new(0);
-    let played: Mutex<Vec<Played>> = Mutex::new(vec![Err("it was not played".to_owned()); all.len()]);
-    let threads = thread::available_parallelism().map_or(1, usize::from) * 2;
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some((place, story)) = at(all, next.fetch_add(1, Ordering::Relaxed)) {
-                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                    let outcome = runtime.map_err(|e| e.to_string()).and_then(|runtime| runtime.block_on(play(story)));
-                    played.lock().unwrap_or_else(PoisonError::into_inner)[place] = outcome;
-                }
-            });
-        }
-    });
-    played.into_inner().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn at(all: &[Story], place: usize) -> Option<(usize, &Story)> {
-    all.get(place).map(|story| (place, story))
+    name_of(&story.kind, story.lasting)
 }
 
 fn table(all: &[Story], played: &[Played]) -> Table {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::activities::{self, ActivityId, Destination, Progress, Work};
 use domain::budget::{CallLimits, Purpose, SharedBudget};
-use domain::people::{Field, MarketoId, PersonRow, Status};
+use domain::people::{Field, MarketoId, PersonRow};
 use domain::ports::{Clock, LogPorts, PeopleTable, RowWrite};
 use domain::{Failure, Timestamp};
 use marketo::{BaseUrl, MarketoClient, MarketoConfig};
@@ -270,13 +270,9 @@ impl Stage {
     }
 
     fn wrong(&self, expected: &Expected) -> Vec<String> {
-        let found: Vec<(String, i64)> = self
-            .marketo
-            .world()
-            .custom_activities()
-            .iter()
-            .map(|activity| (activity.attributes["activityId"].as_str().unwrap().to_owned(), activity.lead))
-            .collect();
+        let activities = self.marketo.world().custom_activities();
+        let found: Vec<_> =
+            activities.iter().map(|activity| (activity.text("activityId").to_owned(), activity.lead)).collect();
         let mut wrong = expected.wrong_in_marketo(&found);
         wrong.extend(expected.wrong_in_salesforce(&self.salesforce.world().records("Task")));
         wrong
@@ -294,18 +290,7 @@ async fn people(marketo: &m::Simulator, salesforce: &s::Simulator) -> (Vec<Someo
         people.push(Someone { marketo_id: id, email: Some(email.clone()) });
         contacts.push(json!({ "Id": contact, "LastName": "Person", "Email": email }));
         let fields = [(Field::Email, email), (Field::SfdcContactId, contact)].into_iter().collect();
-        let row = PersonRow {
-            id: MarketoId(id),
-            status: Status::Active,
-            fields,
-            extra: [].into(),
-            opportunity: None,
-            opportunity_as_of: None,
-            merged_into: None,
-            as_of: Timestamp::UNIX_EPOCH,
-            shadow: false,
-            rev: 0,
-        };
+        let row = PersonRow::active(MarketoId(id), Timestamp::UNIX_EPOCH, fields);
         writes.push(RowWrite { row, seen: None });
     }
     table.put(writes).await.unwrap();

@@ -14,12 +14,20 @@ pub struct Args {
     /// Only faults whose name contains this
     #[arg(long)]
     fault: Option<String>,
-    /// Only this place
+    /// Only places whose name contains this
     #[arg(long)]
     place: Option<String>,
     /// Show what the flow said of each
     #[arg(long)]
-    messages: bool,
+    pub messages: bool,
+}
+
+impl Args {
+    /// Whether a fault at a place is asked for.
+    pub fn want(&self, kind: &str, place: &str) -> bool {
+        let named = |part: &Option<String>, name: &str| part.as_ref().is_none_or(|part| name.contains(part.as_str()));
+        named(&self.fault, kind) && named(&self.place, place)
+    }
 }
 
 pub fn marketo(args: &Args) -> ExitCode {
@@ -33,10 +41,7 @@ pub fn dynamodb(args: &Args) -> ExitCode {
 }
 
 fn prove(args: &Args, mut cells: Vec<Cell>, columns: &[&str]) -> ExitCode {
-    cells.retain(|cell| {
-        args.fault.as_ref().is_none_or(|fault| cell.kind.contains(fault.as_str()))
-            && args.place.as_ref().is_none_or(|place| cell.place == place)
-    });
+    cells.retain(|cell| args.want(cell.kind, cell.place));
     if cells.is_empty() {
         println!("no fault and place of these names");
         return ExitCode::FAILURE;
@@ -54,7 +59,12 @@ fn prove(args: &Args, mut cells: Vec<Cell>, columns: &[&str]) -> ExitCode {
 }
 
 fn name(cell: &Cell) -> String {
-    format!("{}{}", cell.kind, if cell.lasting { ", lasting" } else { "" })
+    name_of(cell.kind, cell.lasting)
+}
+
+/// What a fault is called.
+pub fn name_of(kind: &str, lasting: bool) -> String {
+    format!("{kind}{}", if lasting { ", lasting" } else { "" })
 }
 
 /// What came of a cell, in a word.

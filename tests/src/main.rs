@@ -26,7 +26,7 @@ enum Proof {
     /// One fault of Marketo at a time, at every endpoint where it can happen: what it does once, and what it does until it is lifted
     Faults(fault_matrix::Args),
     /// One fault of Marketo or Salesforce at a time while sales activities are logged
-    ActivityFaults(activity_fault_matrix::Args),
+    ActivityFaults(fault_matrix::Args),
     /// One fault of DynamoDB at a time, at every call of the people flow
     DynamodbFaults(fault_matrix::Args),
     /// The first load of a large subscription under Marketo's limits, in simulated time

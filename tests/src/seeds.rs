@@ -1,14 +1,13 @@
 //! `cargo prove seeds`: runs the simulation for many seeds, on all cores, and shows the rate; or for one, event by event.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use system_tests::lock;
 use system_tests::simulation::{self, Run};
+use system_tests::{lock, parallel};
 
 /// How often the rate is shown.
 const SHOWN_EVERY: Duration = Duration::from_secs(20);
@@ -116,15 +115,11 @@ fn one(flow: Flow, seed: u64) -> ExitCode {
 
 /// A panic is a failed seed like any other.
 fn run(flow: Flow, seed: u64, spoken: bool) -> Run {
-    let ended = catch_unwind(AssertUnwindSafe(|| match flow {
+    let ended = parallel::caught(|| match flow {
         Flow::People => simulation::run(seed, spoken),
         Flow::Activities => simulation::activities::run(seed, spoken),
-    }));
-    ended.unwrap_or_else(|cause| {
-        let text = cause.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Run::failed(format!("it panicked: {}", text.unwrap_or_default()))
-    })
+    });
+    ended.unwrap_or_else(Run::failed)
 }
 
 impl Found {

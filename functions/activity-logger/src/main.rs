@@ -9,6 +9,6 @@ async fn main() -> Result<(), Error> {
     let config = config::activity_logger(&config::of_process)?;
     logs::start(logs::Destination::Stdout, &config.people.log_level);
     let metrics = &Metrics::start(&config.people.stack_name)?;
-    let wired = &wiring::activity_logger(&config).await?;
+    let wired = &wiring::activity_logger(&config).await;
     activities::serve(metrics, &wired.redelivery(), &wired.ports).await
 }

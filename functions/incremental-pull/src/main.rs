@@ -9,6 +9,6 @@ async fn main() -> Result<(), Error> {
     let config = config::incremental_pull(&config::of_process)?;
     logs::start(logs::Destination::Stdout, &config.log_level);
     let metrics = &Metrics::start(&config.stack_name)?;
-    let ports = &wiring::incremental_pull(&config).await?;
+    let ports = &wiring::incremental_pull(&config).await;
     schedule::serve(metrics, |deadline| async move { people::pull_changes(ports, deadline).await.map(drop) }).await
 }

@@ -9,7 +9,7 @@ async fn main() -> Result<(), Error> {
     let config = config::initial_sync_coordinator(&config::of_process)?;
     logs::start(logs::Destination::Stdout, &config.people.log_level);
     let metrics = &Metrics::start(&config.people.stack_name)?;
-    let wired = &wiring::initial_sync(&config).await?;
+    let wired = &wiring::initial_sync(&config).await;
     let queues = &wired.queues();
     schedule::serve(metrics, |deadline| people::coordinate(&wired.ports, queues, config.people.limits, deadline)).await
 }

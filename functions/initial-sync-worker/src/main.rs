@@ -9,7 +9,7 @@ async fn main() -> Result<(), Error> {
     let config = config::initial_sync_worker(&config::of_process)?;
     logs::start(logs::Destination::Stdout, &config.people.log_level);
     let metrics = &Metrics::start(&config.people.stack_name)?;
-    let wired = &wiring::initial_sync(&config).await?;
+    let wired = &wiring::initial_sync(&config).await;
     let (ports, reads) = (&wired.ports, &*wired.reads);
     queue::serve(metrics, &wired.redelivery(), |body, again| people::store_batch(ports, reads, body, again)).await
 }

@@ -110,8 +110,8 @@ impl Embedded {
             marketo: environment.marketo.clone(),
             limits: environment.limits,
         };
-        let (initial, first) = people_ports(parts.clone(), Purpose::InitialSync)?;
-        let (changes, second) = people_ports(parts, Purpose::Changes)?;
+        let (initial, first) = people_ports(parts.clone(), Purpose::InitialSync);
+        let (changes, second) = people_ports(parts, Purpose::Changes);
         let embedded = Self { initial, changes, batches, reads, environment, tables, clients: [first, second] };
         embedded.recover().await?;
         Ok(embedded)
@@ -221,12 +221,13 @@ mod tests {
         let half = client.create_table().table_name("people").billing_mode(BillingMode::PayPerRequest);
         let half = half.attribute_definitions(key.build().unwrap()).key_schema(hash.build().unwrap());
         half.send().await.unwrap();
-        tables._dir.as_ref().unwrap().note_unfinished_tables(vec!["people".into()]).unwrap();
         drop(tables);
+        folder(place.path()).note_unfinished_tables(vec!["people".into()]).unwrap();
 
         let tables = LocalTables::open(Some(folder(place.path()))).await.unwrap();
         assert_eq!(people(&tables).await.global_secondary_indexes().len(), 2);
         assert_eq!(tables.state.load("kept").await.unwrap().unwrap().value, 1);
-        assert_eq!(tables._dir.as_ref().unwrap().unfinished_tables().unwrap(), [""; 0]);
+        drop(tables);
+        assert_eq!(folder(place.path()).unfinished_tables().unwrap(), [""; 0]);
     }
 }

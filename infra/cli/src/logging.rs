@@ -45,13 +45,7 @@ pub struct Logging {
 impl Logging {
     /// Starts over a running collection. A built-in Salesforce gets to know everybody who is stored here.
     pub async fn start(embedded: Embedded, salesforce: SalesforceEnvironment) -> Result<Self, CommandFailure> {
-        let ports = log_ports(LogParts {
-            dynamodb: embedded.tables.dynamodb.clone(),
-            tables: embedded.tables.names.clone(),
-            marketo: embedded.environment.marketo.clone(),
-            limits: embedded.environment.limits,
-            salesforce: salesforce.config.clone(),
-        })?;
+        let ports = ports(&embedded, &salesforce);
         // This process alone owns the tables, so whoever sat at a desk is gone.
         activities::reopen(&ports).await?;
         if let Some(simulator) = &salesforce.simulator {
@@ -64,6 +58,17 @@ impl Logging {
         }
         Ok(Self { ports, embedded, salesforce })
     }
+}
+
+/// Ports over the embedded tables.
+pub fn ports(embedded: &Embedded, salesforce: &SalesforceEnvironment) -> LogPorts {
+    log_ports(LogParts {
+        dynamodb: embedded.tables.dynamodb.clone(),
+        tables: embedded.tables.names.clone(),
+        marketo: embedded.environment.marketo.clone(),
+        limits: embedded.environment.limits,
+        salesforce: salesforce.config.clone(),
+    })
 }
 
 /// What was taken in.
@@ -94,7 +99,6 @@ pub async fn log(logging: &Logging, lines: Vec<(usize, String)>) -> Result<Taken
         taken.ids.extend(ids);
         taken.unusable.extend(unusable);
     }
-    drop(accepting);
     taken.planned = until_settled(logging, &taken.ids).await?;
     Ok(taken)
 }
@@ -110,9 +114,8 @@ pub async fn until_settled(logging: &Logging, ids: &BTreeSet<ActivityId>) -> Res
             return Ok(planned);
         }
         let open = entries(ports, ids).await?;
-        let hopeful: Vec<&Entry> =
-            open.iter().filter(|entry| Destination::ALL.iter().any(|d| is_hopeful(entry.at(*d)))).collect();
-        if hopeful.is_empty() {
+        let tried_next = Destination::ALL.map(|here| open.iter().filter_map(|entry| tried_next(entry.at(here))).min());
+        if tried_next == [None, None] {
             // What waited for an email that is logged by now has not been tried since.
             if works.iter().all(|work| work.logged == 0) && !release_waiting(ports, &open).await? {
                 return Ok(0);
@@ -134,10 +137,8 @@ pub async fn until_settled(logging: &Logging, ids: &BTreeSet<ActivityId>) -> Res
                 }
             }
         }
-        let next = Destination::ALL.iter().zip(&works).filter_map(|(destination, work)| {
-            let due = hopeful.iter().filter_map(|entry| due_at(entry.at(*destination))).min();
-            due.map(|due| work.closed_until.or(work.unsettled_until).unwrap_or(due))
-        });
+        let next = tried_next.into_iter().zip(&works);
+        let next = next.filter_map(|(at, work)| at.map(|at| work.closed_until.or(work.unsettled_until).unwrap_or(at)));
         let wait = next.min().map_or(LONGEST_WAIT, |at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
         // Never at once: a destination at which somebody else sits is left to him for a moment.
         SystemClock.sleep(wait.clamp(SHORTEST_WAIT, LONGEST_WAIT)).await;
@@ -161,22 +162,12 @@ fn lost_or(work: Result<Work, Failure>) -> Result<Work, Failure> {
     }
 }
 
-/// When this is to be tried, if that is soon enough to wait for.
-fn due_at(progress: &Progress) -> Option<Timestamp> {
-    match progress {
-        Progress::Due { at, .. } if is_hopeful(progress) => Some(*at),
-        _ => None,
-    }
-}
-
-fn is_hopeful(progress: &Progress) -> bool {
-    match progress {
-        Progress::Due { trouble: None, .. } => true,
-        Progress::Due { trouble: Some(trouble), attempts, .. } => {
-            *attempts < MAX_ATTEMPTS && !PATIENT.contains(&trouble.code.as_str())
-        }
-        _ => false,
-    }
+/// When this is to be tried, where waiting here may cure it.
+fn tried_next(progress: &Progress) -> Option<Timestamp> {
+    let Progress::Due { at, attempts, trouble } = progress else { return None };
+    let hopeful =
+        trouble.as_ref().is_none_or(|trouble| *attempts < MAX_ATTEMPTS && !PATIENT.contains(&trouble.code.as_str()));
+    hopeful.then_some(*at)
 }
 
 /// Makes what waits for an email due at once where that email is logged by now; whether there was any.

@@ -6,6 +6,7 @@ use domain::Failure;
 use domain::people::{Field, MarketoId, PersonRow, Status};
 use domain::ports::PeopleTable;
 use serde::Serialize;
+use simulator_app::Someone;
 
 use crate::failure::CommandFailure;
 
@@ -80,6 +81,12 @@ pub async fn all(table: &dyn PeopleTable) -> Result<Vec<PersonRow>, Failure> {
     }
     all.sort_unstable_by_key(|row| row.id);
     Ok(all)
+}
+
+/// Who is synced, as the engagement app knows them.
+pub fn known_to_the_app(rows: &[PersonRow]) -> Vec<Someone> {
+    let active = rows.iter().filter(|row| row.status == Status::Active);
+    active.map(|row| Someone { marketo_id: row.id.0, email: row.fields.get(Field::Email).map(str::to_owned) }).collect()
 }
 
 /// Counts people by status.

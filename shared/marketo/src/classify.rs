@@ -6,10 +6,10 @@
 use domain::budget::next_central_midnight;
 use domain::{Failure, FailureKind};
 use jiff::Timestamp;
+use transport::SendError;
 
 use crate::retry::{Again, CarriedOut, Trouble};
 use crate::routes::{self, Route};
-use transport::SendError;
 
 /// Where something went wrong.
 #[derive(Debug, Clone, Copy)]

@@ -13,6 +13,7 @@ use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use transport::{SendError, Transport};
 
 use crate::call;
 use crate::classify::{self, Spot};
@@ -20,7 +21,6 @@ use crate::clock::MarketoClock;
 use crate::config::MarketoConfig;
 use crate::retry::{Again, Retries, Trouble};
 use crate::routes;
-use transport::{SendError, Transport};
 
 /// A token is not used in the last seconds of its life, so that it does not die on the way.
 const SLACK: SignedDuration = SignedDuration::from_secs(15);

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, HeaderValue, RANGE};
 use reqwest::{Method, Url};
 use serde_json::Value;
+use transport::SendError;
 
 use crate::config::BaseUrl;
 use crate::envelope::Expect;
 use crate::routes::Route;
-use transport::SendError;
 
 /// Longest query that is sent in the address. Marketo refuses addresses above 8 KB (414); gateways in between may refuse earlier.
 const LONGEST_QUERY: usize = 6 * 1024;

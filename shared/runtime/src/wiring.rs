@@ -12,17 +12,14 @@ use store::{DynamoLedger, DynamoPeople, DynamoState, PeopleTables, SqsQueue, Tab
 
 use crate::config::{ActivityLoggerConfig, CredentialsFrom, InitialSyncConfig, PeopleConfig, SalesforceFrom};
 use crate::queue::SqsRedelivery;
-use crate::{DiskSpools, Error, SalesforceSecret, SecretCredentials, SystemChance, SystemClock, aws};
+use crate::{DiskSpools, SalesforceSecret, SecretCredentials, SystemChance, SystemClock, aws};
 
 /// Marketo calls in flight of one function instance. Marketo allows ten for the subscription: the coordinator and the pull run once
 /// each, two instances of the worker read, and the rest is left to others.
 const MAX_IN_FLIGHT: usize = 2;
 
 /// Ports of the deployed `incremental-pull`.
-///
-/// # Errors
-/// What keeps the adapters from being built.
-pub async fn incremental_pull(config: &PeopleConfig) -> Result<PeoplePorts, Error> {
+pub async fn incremental_pull(config: &PeopleConfig) -> PeoplePorts {
     of_deployed(config, &aws::of_process().await, Purpose::Changes)
 }
 
@@ -51,18 +48,15 @@ impl InitialSync {
 }
 
 /// Builds what the deployed functions of the initial sync work with.
-///
-/// # Errors
-/// As for [`incremental_pull`].
-pub async fn initial_sync(config: &InitialSyncConfig) -> Result<InitialSync, Error> {
+pub async fn initial_sync(config: &InitialSyncConfig) -> InitialSync {
     let aws = aws::of_process().await;
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let queue = |url: &str| Arc::new(SqsQueue::new(sqs.clone(), url.to_owned(), Arc::new(SystemClock)));
-    Ok(InitialSync {
-        ports: of_deployed(&config.people, &aws, Purpose::InitialSync)?,
+    InitialSync {
+        ports: of_deployed(&config.people, &aws, Purpose::InitialSync),
         batches: queue(&config.batches_queue_url),
         reads: queue(&config.reads_queue_url),
-    })
+    }
 }
 
 /// What the deployed `activity-logger` works with.
@@ -82,10 +76,7 @@ impl ActivityLogger {
 }
 
 /// Builds what the deployed `activity-logger` works with.
-///
-/// # Errors
-/// As for [`incremental_pull`].
-pub async fn activity_logger(config: &ActivityLoggerConfig) -> Result<ActivityLogger, Error> {
+pub async fn activity_logger(config: &ActivityLoggerConfig) -> ActivityLogger {
     let aws = aws::of_process().await;
     let credentials: Arc<dyn salesforce::Credentials> = match &config.salesforce {
         SalesforceFrom::Plain(login) => salesforce::PlainCredentials::shared(login.clone()),
@@ -100,10 +91,10 @@ pub async fn activity_logger(config: &ActivityLoggerConfig) -> Result<ActivityLo
         marketo: marketo_of(&config.people, &aws),
         limits: config.people.limits,
         salesforce: SalesforceConfig { login_url, version, credentials, max_in_flight: MAX_IN_FLIGHT },
-    })?;
+    });
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let queue = Arc::new(SqsQueue::new(sqs, config.queue_url.clone(), Arc::new(SystemClock)));
-    Ok(ActivityLogger { ports, queue })
+    ActivityLogger { ports, queue }
 }
 
 /// What the ports of the logging are built of.
@@ -122,10 +113,8 @@ pub struct LogParts {
 }
 
 /// Ports of the logging on the real clock.
-///
-/// # Errors
-/// When an HTTP client cannot be built.
-pub fn log_ports(parts: LogParts) -> Result<LogPorts, Error> {
+#[must_use]
+pub fn log_ports(parts: LogParts) -> LogPorts {
     let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
     let state = Arc::new(DynamoState::new(parts.dynamodb.clone(), &parts.tables.sync_state, clock.clone()));
     let people = Arc::new(DynamoPeople::new(parts.dynamodb.clone(), &parts.tables.people, clock.clone()));
@@ -134,7 +123,7 @@ pub fn log_ports(parts: LogParts) -> Result<LogPorts, Error> {
     let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, parts.limits));
     let marketo = Arc::new(MarketoClient::new(parts.marketo, clock.clone(), chance.clone(), budget));
     let salesforce = Arc::new(SalesforceClient::new(parts.salesforce, clock.clone(), chance.clone()));
-    Ok(LogPorts { ledger, people, state, marketo, salesforce, clock, chance })
+    LogPorts { ledger, people, state, marketo, salesforce, clock, chance }
 }
 
 fn marketo_of(config: &PeopleConfig, aws: &SdkConfig) -> MarketoConfig {
@@ -149,14 +138,14 @@ fn marketo_of(config: &PeopleConfig, aws: &SdkConfig) -> MarketoConfig {
     MarketoConfig { base_url: config.marketo_base_url.clone(), credentials, max_in_flight: MAX_IN_FLIGHT }
 }
 
-fn of_deployed(config: &PeopleConfig, aws: &SdkConfig, purpose: Purpose) -> Result<PeoplePorts, Error> {
+fn of_deployed(config: &PeopleConfig, aws: &SdkConfig, purpose: Purpose) -> PeoplePorts {
     let parts = PeopleParts {
         dynamodb: aws_sdk_dynamodb::Client::new(aws),
         tables: config.tables.clone(),
         marketo: marketo_of(config, aws),
         limits: config.limits,
     };
-    Ok(people_ports(parts, purpose)?.0)
+    people_ports(parts, purpose).0
 }
 
 /// What the people ports are built of.
@@ -173,10 +162,8 @@ pub struct PeopleParts {
 }
 
 /// Ports on the real clock and this machine's disk, and the Marketo client behind them.
-///
-/// # Errors
-/// When the HTTP client cannot be built.
-pub fn people_ports(parts: PeopleParts, purpose: Purpose) -> Result<(PeoplePorts, Arc<MarketoClient>), Error> {
+#[must_use]
+pub fn people_ports(parts: PeopleParts, purpose: Purpose) -> (PeoplePorts, Arc<MarketoClient>) {
     let clock = Arc::new(SystemClock);
     let chance = Arc::new(SystemChance);
     let state = Arc::new(DynamoState::new(parts.dynamodb.clone(), &parts.tables.sync_state, clock.clone()));
@@ -192,5 +179,5 @@ pub fn people_ports(parts: PeopleParts, purpose: Purpose) -> Result<(PeoplePorts
         chance,
         spools: Arc::new(DiskSpools::default()),
     };
-    Ok((ports, marketo))
+    (ports, marketo)
 }

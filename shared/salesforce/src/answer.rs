@@ -7,10 +7,10 @@ use domain::{Failure, FailureKind, Timestamp};
 use jiff::SignedDuration;
 use reqwest::Response;
 use serde::Deserialize;
+use transport::SendError;
 
 use crate::errors;
 use crate::retry::{Again, Trouble};
-use transport::SendError;
 
 /// Largest answer that is read into memory, bytes: a page of 2,000 records with long texts is below.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;

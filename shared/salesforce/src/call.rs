@@ -6,13 +6,13 @@ use bytes::BytesMut;
 use domain::Failure;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde::de::DeserializeOwned;
+use transport::SendError;
 
 use crate::answer::{self, Spot};
 use crate::client::Inner;
 use crate::request::{Repeat, Request};
 use crate::retry::{Again, Retries, Trouble};
 use crate::session::Session;
-use transport::SendError;
 
 /// Most new sessions for one call.
 const MAX_SESSIONS: u32 = 2;

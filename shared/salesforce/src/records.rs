@@ -49,9 +49,9 @@ impl SalesforceClient {
     /// Any [`Failure`]; some of the records may then be there.
     pub async fn create(&self, object: &str, records: &[Collected]) -> Result<Vec<RowOutcome>, Failure> {
         let typed: Vec<Value> = records.iter().map(|record| typed(object, record, None)).collect();
-        self.inner
-            .collections("POST /composite/sobjects", &Method::POST, "/composite/sobjects", &typed, Repeat::Unsafe)
-            .await
+        let request =
+            Request::write("POST /composite/sobjects", Method::POST, "/composite/sobjects", None, Repeat::Unsafe);
+        self.inner.collections(request, &typed).await
     }
 
     /// Updates records by their ids.
@@ -60,9 +60,9 @@ impl SalesforceClient {
     /// Any [`Failure`]; some may then be written, and a repeat writes the same.
     pub async fn update(&self, object: &str, records: &[(String, Collected)]) -> Result<Vec<RowOutcome>, Failure> {
         let typed: Vec<Value> = records.iter().map(|(id, record)| typed(object, record, Some(("id", id)))).collect();
-        self.inner
-            .collections("PATCH /composite/sobjects", &Method::PATCH, "/composite/sobjects", &typed, Repeat::Safe)
-            .await
+        let request =
+            Request::write("PATCH /composite/sobjects", Method::PATCH, "/composite/sobjects", None, Repeat::Safe);
+        self.inner.collections(request, &typed).await
     }
 
     /// Makes or updates records by an external id, which must be distinct: Salesforce writes neither of two.
@@ -95,13 +95,8 @@ impl SalesforceClient {
         let path = format!("/composite/sobjects/{}/{}", segment(object), segment(key_field));
         let typed: Vec<Value> =
             records.iter().map(|(key, record)| typed(object, record, Some((key_field, key)))).collect();
-        let mut outcomes = Vec::with_capacity(records.len());
-        for some in typed.chunks(PER_CALL) {
-            let body = json!({ "allOrNone": false, "records": some });
-            let request = Request::write(NAME, Method::PATCH, path.clone(), Some(body), Repeat::Safe);
-            outcomes.extend(self.inner.results(&Request { not_after, ..request }, some.len()).await?);
-        }
-        Ok(outcomes)
+        let request = Request::write(NAME, Method::PATCH, path, None, Repeat::Safe);
+        self.inner.collections(Request { not_after, ..request }, &typed).await
     }
 
     /// Updates one record if nobody changed it since `seen`, by Salesforce's clock, whose precision is a second.
@@ -152,18 +147,11 @@ impl SalesforceClient {
 }
 
 impl Inner {
-    async fn collections(
-        &self,
-        name: &'static str,
-        method: &Method,
-        path: &str,
-        records: &[Value],
-        repeat: Repeat,
-    ) -> Result<Vec<RowOutcome>, Failure> {
+    /// Sends `request` with the records, as often as they need.
+    async fn collections(&self, mut request: Request, records: &[Value]) -> Result<Vec<RowOutcome>, Failure> {
         let mut outcomes = Vec::with_capacity(records.len());
         for some in records.chunks(PER_CALL) {
-            let body = json!({ "allOrNone": false, "records": some });
-            let request = Request::write(name, method.clone(), path, Some(body), repeat);
+            request.body = Some(json!({ "allOrNone": false, "records": some }));
             outcomes.extend(self.results(&request, some.len()).await?);
         }
         Ok(outcomes)

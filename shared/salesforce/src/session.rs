@@ -15,13 +15,13 @@ use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use transport::{SendError, Transport};
 
 use crate::answer::{self, Spot};
 use crate::config::{LoginUrl, SalesforceConfig};
 use crate::credentials::Login;
 use crate::jwt;
 use crate::retry::{Again, Retries, Trouble};
-use transport::{SendError, Transport};
 
 const TOKEN: &str = "/services/oauth2/token";
 const NAME: &str = "POST /services/oauth2/token";

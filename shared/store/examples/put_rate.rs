@@ -5,7 +5,6 @@
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement, run by hand")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
 use domain::Timestamp;
-use domain::people::{Field, Fields, MarketoId, PersonRow, Status};
+use domain::people::{Field, Fields, MarketoId, PersonRow};
 use domain::ports::{Clock, PeopleTable, PutOutcome, RowWrite};
 use store::{DynamoPeople, Tables};
 
@@ -32,10 +31,10 @@ impl Clock for SystemClock {
 }
 
 fn row(n: i64) -> PersonRow {
-    PersonRow {
-        id: MarketoId(n),
-        status: Status::Active,
-        fields: Fields::from_iter([
+    PersonRow::active(
+        MarketoId(n),
+        Timestamp::UNIX_EPOCH,
+        Fields::from_iter([
             (Field::FirstName, format!("First {n}")),
             (Field::LastName, format!("Last {n}")),
             (Field::Email, format!("first.last.{n}@example.com")),
@@ -44,14 +43,7 @@ fn row(n: i64) -> PersonRow {
             (Field::SfdcContactId, format!("0035g{n:010}AAA")),
             (Field::SfdcAccountId, format!("0015g{n:010}AAA")),
         ]),
-        extra: BTreeMap::new(),
-        opportunity: None,
-        opportunity_as_of: None,
-        merged_into: None,
-        as_of: Timestamp::UNIX_EPOCH,
-        shadow: false,
-        rev: 0,
-    }
+    )
 }
 
 /// Puts all rows, `step` at a time, and says how fast.

@@ -9,15 +9,11 @@ mod stage;
 mod story;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 pub use stage::Scene;
 pub use story::{Script, Trouble, play};
 
-use crate::lock;
+use crate::parallel;
 
 /// What came of a fault while it was in force. In every case the truth was reached after it, and nothing wrong passed for right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,41 +47,6 @@ pub struct Played {
 
 /// Plays all scripts, several at a time, and gives what came of each, in their order.
 pub fn play_all(scripts: &[Script]) -> Vec<Played> {
-    let (next, played) = (AtomicUsize::new(0), Mutex::new(vec![None; scripts.len()]));
-    // Some stories wait for answers that never come, so that more of them than cores go on together.
-    let threads = thread::available_parallelism().map_or(1, usize::from) * 2;
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some((index, script)) = take(&next, scripts) {
-                    let ended = play_here(script);
-                    lock(&played)[index] = Some(ended);
-                }
-            });
-        }
-    });
-    let played = std::mem::take(&mut *lock(&played));
-    played.into_iter().map(|ended| ended.unwrap_or_else(|| wrong("it was not played".to_owned()))).collect()
-}
-
-fn take<'a>(next: &AtomicUsize, scripts: &'a [Script]) -> Option<(usize, &'a Script)> {
-    let index = next.fetch_add(1, Ordering::Relaxed);
-    scripts.get(index).map(|script| (index, script))
-}
-
-/// Plays a script on a runtime of its own; a panic is a wrong end like any other.
-fn play_here(script: &Script) -> Played {
-    let ended = catch_unwind(AssertUnwindSafe(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(play(script))
-    }));
-    ended.unwrap_or_else(|cause| {
-        let text = cause.downcast_ref::<String>().cloned();
-        let text = text.or_else(|| cause.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        wrong(format!("it panicked: {}", text.unwrap_or_default()))
-    })
-}
-
-fn wrong(what: String) -> Played {
-    Played { outcome: Err(what), messages: Vec::new() }
+    let wrong = |what| Played { outcome: Err(what), messages: Vec::new() };
+    parallel::play_all(scripts, play).into_iter().map(|ended| ended.unwrap_or_else(wrong)).collect()
 }

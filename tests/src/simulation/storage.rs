@@ -70,6 +70,40 @@ impl Ground {
         Fate::Well
     }
 
+    /// Conditional writes: all or some of them are stored, and the answer may be lost, or be that of a repetition.
+    pub(super) async fn put<W>(
+        &self,
+        what: String,
+        mut writes: Vec<W>,
+        store: impl Fn(Vec<W>) -> Result<Vec<PutOutcome>, Failure>,
+    ) -> Result<Vec<PutOutcome>, Failure> {
+        self.pass().await;
+        let fate = self.fate();
+        self.tell(fate, || what);
+        match fate {
+            Fate::Throttled => return Err(unavailable()),
+            Fate::Partial => {
+                writes.truncate(writes.len() / 2);
+                if !writes.is_empty() {
+                    store(writes)?;
+                }
+                return Err(unavailable());
+            }
+            Fate::Well | Fate::AnswerLost | Fate::Repeated => {}
+        }
+        let mut outcomes = store(writes)?;
+        self.pass().await;
+        match fate {
+            Fate::AnswerLost => return Err(unavailable()),
+            Fate::Repeated if !outcomes.is_empty() => {
+                let at = self.dice.below(outcomes.len());
+                outcomes[at] = PutOutcome::Conflict;
+            }
+            _ => {}
+        }
+        Ok(outcomes)
+    }
+
     pub(super) fn tell(&self, fate: Fate, what: impl FnOnce() -> String) {
         let how = |what: String| if fate == Fate::Well { what } else { format!("{what}: {fate:?}") };
         self.trace.event(self.handle.now(), self.handle.current(), || how(what()));
@@ -127,32 +161,9 @@ impl PeopleTable for Table {
         rows
     }
 
-    async fn put(&self, mut writes: Vec<RowWrite>) -> Result<Vec<PutOutcome>, Failure> {
-        self.ground.pass().await;
-        let fate = self.ground.fate();
-        self.ground.tell(fate, || format!("put {} rows from {}", writes.len(), writes[0].row.id));
-        match fate {
-            Fate::Throttled => return Err(unavailable()),
-            Fate::Partial => {
-                writes.truncate(writes.len() / 2);
-                if !writes.is_empty() {
-                    self.store(writes)?;
-                }
-                return Err(unavailable());
-            }
-            Fate::Well | Fate::AnswerLost | Fate::Repeated => {}
-        }
-        let mut outcomes = self.store(writes)?;
-        self.ground.pass().await;
-        match fate {
-            Fate::AnswerLost => Err(unavailable()),
-            Fate::Repeated => {
-                let at = self.ground.dice.below(outcomes.len());
-                outcomes[at] = PutOutcome::Conflict;
-                Ok(outcomes)
-            }
-            _ => Ok(outcomes),
-        }
+    async fn put(&self, writes: Vec<RowWrite>) -> Result<Vec<PutOutcome>, Failure> {
+        let what = format!("put {} rows from {}", writes.len(), writes[0].row.id);
+        self.ground.put(what, writes, |writes| self.store(writes)).await
     }
 
     async fn scan(&self, from: Option<MarketoId>) -> Result<(Vec<PersonRow>, Option<MarketoId>), Failure> {

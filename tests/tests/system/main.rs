@@ -8,6 +8,7 @@ mod activities;
 mod bootstraps;
 mod budget;
 mod faults;
+mod idle;
 mod late_batches;
 mod leases;
 mod policies;

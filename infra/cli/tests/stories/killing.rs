@@ -13,8 +13,6 @@ const MAX_DRAWS: u32 = 8;
 /// First guesses at how long runs take.
 const INITIAL_RUN: Duration = Duration::from_secs(4);
 const PULL: Duration = Duration::from_secs(1);
-/// In which the tables are made.
-const BEGINNING: Duration = Duration::from_millis(150);
 
 #[tokio::test]
 async fn an_initial_run_killed_at_any_moment_ends_right() {
@@ -31,20 +29,6 @@ async fn an_initial_run_killed_at_any_moment_ends_right() {
     }
     while let Some(ended) = stories.join_next().await {
         ended.unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_first_run_killed_at_its_very_beginning_ends_right() {
-    let config = quick("kills at the beginning", 300);
-    let mut chance = Rng::with_seed(config.seed);
-    let story = Story::of(config).await;
-    for round in 0..10 {
-        let moment = kill(&story, &mut chance, BEGINNING, || story.forget()).await;
-        if round % 2 == 1 {
-            story.sync_to_truth(&format!("after kills at the beginning, after {moment:?}")).await;
-            story.forget();
-        }
     }
 }
 

@@ -59,8 +59,8 @@ impl Day {
 
     fn is_right(&self, when: &str) {
         let activities = self.story.world().custom_activities();
-        let id = |activity: &m::CustomActivity| activity.attributes["activityId"].as_str().unwrap().to_owned();
-        let found: Vec<(String, i64)> = activities.iter().map(|activity| (id(activity), activity.lead)).collect();
+        let found: Vec<_> =
+            activities.iter().map(|activity| (activity.text("activityId").to_owned(), activity.lead)).collect();
         assert_eq!(self.expected.wrong_in_marketo(&found), Vec::<String>::new(), "{when}");
         let tasks = self.salesforce.world().records("Task");
         assert_eq!(self.expected.wrong_in_salesforce(&tasks), Vec::<String>::new(), "{when}");

@@ -113,6 +113,14 @@ pub struct CustomActivity {
     pub attributes: BTreeMap<String, Value>,
 }
 
+impl CustomActivity {
+    /// The text of an attribute; empty where there is none.
+    #[must_use]
+    pub fn text(&self, attribute: &str) -> &str {
+        self.attributes.get(attribute).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
 /// Moves and inspects the simulated world. Cheap to clone.
 #[derive(Clone)]
 pub struct World(Arc<Service>);

@@ -7,7 +7,7 @@ use jiff::civil::date;
 
 use super::*;
 use crate::activities::message::{About, ActivityId, Bounce, Call, CallStatus, What};
-use crate::people::{Fields, MarketoId, Status};
+use crate::people::{Fields, MarketoId};
 use crate::settings::Settings;
 
 fn at(second: i64) -> Timestamp {
@@ -31,16 +31,12 @@ fn bounce() -> Activity {
 
 fn person(fields: &[(Field, &str)]) -> PersonRow {
     PersonRow {
-        id: MarketoId(1),
-        status: Status::Active,
-        fields: fields.iter().map(|(field, value)| (*field, (*value).to_owned())).collect::<Fields>(),
-        extra: BTreeMap::new(),
-        opportunity: None,
-        opportunity_as_of: None,
-        merged_into: None,
-        as_of: at(0),
-        shadow: false,
         rev: 1,
+        ..PersonRow::active(
+            MarketoId(1),
+            at(0),
+            fields.iter().map(|(field, value)| (*field, (*value).to_owned())).collect::<Fields>(),
+        )
     }
 }
 

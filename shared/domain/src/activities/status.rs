@@ -9,13 +9,13 @@ use super::desk::{self, Desk};
 use super::entry::Destination;
 use super::message::About;
 use super::rejects;
-use crate::people::{Field, PersonRow, Status};
+use crate::people::{Field, PersonRow, Status, normalised_email};
 use crate::ports::{ActivityLedger, Shelf, SyncState};
 use crate::settings;
 use crate::status::{FlowState, Problem, flow_state};
 use crate::{Failure, lease};
 
-/// Entries read at a time, and pages counted at most: more than a million are "a million and more".
+/// Entries counted at a time, and pages at most: a shelf that holds more is told to hold a million.
 const PAGE: usize = 1_000;
 const MAX_PAGES: usize = 1_000;
 
@@ -129,12 +129,19 @@ pub async fn explain(
         _ if settings.create_lead => "rejected: no Salesforce id and no address, so no lead can be made either",
         _ => "rejected: no Salesforce id and no address to be found by",
     };
-    let mut sentences = vec![format!("activities: in Marketo {marketo}; in Salesforce {salesforce}")];
+    let only = match (settings.emails, settings.calls) {
+        (true, true) => "",
+        (true, false) => " (emails only: setting log.salesforce.call is off)",
+        (false, true) => " (calls only: setting log.salesforce.email is off)",
+        (false, false) => " (nothing: settings log.salesforce.email and log.salesforce.call are off)",
+    };
+    let mut sentences = vec![format!("activities: in Marketo {marketo}; in Salesforce {salesforce}{only}")];
+    let own_address = row.fields.get(Field::Email).and_then(normalised_email);
     let mut codes: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for (entry, reject) in rejects::with_entries(ledger).await? {
         let theirs = match &entry.activity.about {
             About::Id(id) => *id == row.id,
-            About::Email(email) => row.fields.get(Field::Email).is_some_and(|own| own.eq_ignore_ascii_case(email)),
+            About::Email(email) => own_address.is_some() && normalised_email(email) == own_address,
         };
         if theirs {
             *codes.entry((reject.target, reject.code)).or_default() += 1;

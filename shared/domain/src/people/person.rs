@@ -249,6 +249,25 @@ pub struct PersonRow {
     pub rev: u64,
 }
 
+impl PersonRow {
+    /// The row of somebody who qualifies, as it is before the store has written it.
+    #[must_use]
+    pub fn active(id: MarketoId, as_of: Timestamp, fields: Fields) -> Self {
+        Self {
+            id,
+            status: Status::Active,
+            fields,
+            extra: BTreeMap::new(),
+            opportunity: None,
+            opportunity_as_of: None,
+            merged_into: None,
+            as_of,
+            shadow: false,
+            rev: 0,
+        }
+    }
+}
+
 /// An email address as the index holds it: trimmed, lower case; `None` where nothing is left.
 #[must_use]
 pub fn normalised_email(email: &str) -> Option<String> {

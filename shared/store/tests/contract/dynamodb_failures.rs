@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::activities::Destination;
-use domain::people::{Field, Fields, MarketoId, PersonRow, Status};
+use domain::people::{Field, Fields, MarketoId, PersonRow};
 use domain::ports::{ActivityLedger, PeopleTable, PutOutcome, RowWrite, Shelf, SyncState};
 use domain::{Failure, FailureKind, Timestamp};
 use serde_json::{Value, json};
@@ -32,18 +32,8 @@ fn ledger(client: &Client) -> DynamoLedger {
 }
 
 fn write(id: i64, seen: Option<u64>) -> RowWrite {
-    let row = PersonRow {
-        id: MarketoId(id),
-        status: Status::Active,
-        fields: Fields::from_iter([(Field::Email, CANARY.to_owned())]),
-        extra: Default::default(),
-        opportunity: None,
-        opportunity_as_of: None,
-        merged_into: None,
-        as_of: Timestamp::UNIX_EPOCH,
-        shadow: false,
-        rev: 0,
-    };
+    let row =
+        PersonRow::active(MarketoId(id), Timestamp::UNIX_EPOCH, Fields::from_iter([(Field::Email, CANARY.to_owned())]));
     RowWrite { row, seen }
 }
 

@@ -255,30 +255,9 @@ impl ActivityLedger for Ledger {
         entries
     }
 
-    async fn put(&self, mut writes: Vec<EntryWrite>) -> Result<Vec<PutOutcome>, Failure> {
-        self.ground.pass().await;
-        let fate = self.ground.fate();
-        self.ground.tell(fate, || format!("put {} entries", writes.len()));
-        match fate {
-            Fate::Throttled => return Err(unavailable()),
-            Fate::Partial => {
-                writes.truncate(writes.len() / 2);
-                at_once(self.inner.put(writes))?;
-                return Err(unavailable());
-            }
-            Fate::Well | Fate::AnswerLost | Fate::Repeated => {}
-        }
-        let mut outcomes = at_once(self.inner.put(writes))?;
-        self.ground.pass().await;
-        match fate {
-            Fate::AnswerLost => Err(unavailable()),
-            Fate::Repeated if !outcomes.is_empty() => {
-                let at = self.ground.dice.below(outcomes.len());
-                outcomes[at] = PutOutcome::Conflict;
-                Ok(outcomes)
-            }
-            _ => Ok(outcomes),
-        }
+    async fn put(&self, writes: Vec<EntryWrite>) -> Result<Vec<PutOutcome>, Failure> {
+        let what = format!("put {} entries", writes.len());
+        self.ground.put(what, writes, |writes| at_once(self.inner.put(writes))).await
     }
 
     async fn shelf(

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use domain::Timestamp;
 use domain::activities::Progress;
-use domain::people::{Field, MarketoId, PersonRow, Status};
+use domain::people::{Field, MarketoId, PersonRow};
 use domain::ports::{PeopleTable, RowWrite};
 use serde_json::{Value, json};
 use simulator_app::{Expected, Someone};
@@ -176,10 +176,9 @@ impl Stage {
 
     fn wrong(&self, expected: &Expected) -> Vec<String> {
         let deployment = &self.deployment;
-        let id =
-            |activity: &m::CustomActivity| activity.attributes["activityId"].as_str().unwrap_or_default().to_owned();
-        let found: Vec<(String, i64)> =
-            deployment.marketo.custom_activities().iter().map(|activity| (id(activity), activity.lead)).collect();
+        let activities = deployment.marketo.custom_activities();
+        let found: Vec<_> =
+            activities.iter().map(|activity| (activity.text("activityId").to_owned(), activity.lead)).collect();
         let mut wrong = expected.wrong_in_marketo(&found);
         wrong.extend(expected.wrong_in_salesforce(&deployment.salesforce.records("Task")));
         let open = |progress: &Progress| !matches!(progress, Progress::Done { .. } | Progress::Skipped { .. });
@@ -245,18 +244,7 @@ fn people((marketo, salesforce): &(m::World, s::World), count: usize) -> (Vec<So
         } else {
             contacts.push(json!({ "Id": values["Id"], "LastName": "Person", "Email": values["Email"] }));
         }
-        let row = PersonRow {
-            id: MarketoId(id),
-            status: Status::Active,
-            fields: fields.into_iter().collect(),
-            extra: [].into(),
-            opportunity: None,
-            opportunity_as_of: None,
-            merged_into: None,
-            as_of: Timestamp::UNIX_EPOCH,
-            shadow: false,
-            rev: 0,
-        };
+        let row = PersonRow::active(MarketoId(id), Timestamp::UNIX_EPOCH, fields.into_iter().collect());
         writes.push(RowWrite { row, seen: None });
     }
     super::now(table.put(writes)).unwrap();

@@ -1,9 +1,7 @@
 //! Whom the stories are about: rows of the people table, and the same people in the simulated Salesforce.
 
-use std::collections::BTreeMap;
-
 use domain::Timestamp;
-use domain::people::{Field, Fields, MarketoId, PersonRow, Status};
+use domain::people::{Field, Fields, MarketoId, PersonRow};
 use serde_json::{Value, json};
 use simulator_app::Someone;
 use simulator_marketo::ExpectedPerson;
@@ -12,18 +10,7 @@ use super::stage::Stage;
 
 /// The active row of a person with these fields.
 pub fn row(id: i64, fields: impl IntoIterator<Item = (Field, String)>) -> PersonRow {
-    PersonRow {
-        id: MarketoId(id),
-        status: Status::Active,
-        fields: Fields::from_iter(fields),
-        extra: BTreeMap::new(),
-        opportunity: None,
-        opportunity_as_of: None,
-        merged_into: None,
-        as_of: Timestamp::from_second(1_782_907_200).unwrap(),
-        shadow: false,
-        rev: 0,
-    }
+    PersonRow::active(MarketoId(id), Timestamp::from_second(1_782_907_200).unwrap(), Fields::from_iter(fields))
 }
 
 fn row_of(person: ExpectedPerson) -> PersonRow {

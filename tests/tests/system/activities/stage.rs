@@ -151,10 +151,8 @@ impl Stage {
 
     /// Id of the activity and person of each custom activity in Marketo, in the order in which they were added.
     pub fn in_marketo(&self) -> Vec<(String, i64)> {
-        let id = |activity: &simulator_marketo::CustomActivity| {
-            activity.attributes.get("activityId").and_then(Value::as_str).unwrap_or_default().to_owned()
-        };
-        self.marketo.custom_activities().iter().map(|activity| (id(activity), activity.lead)).collect()
+        let activities = self.marketo.custom_activities();
+        activities.iter().map(|activity| (activity.text("activityId").to_owned(), activity.lead)).collect()
     }
 
     /// All tasks in Salesforce.

@@ -57,7 +57,7 @@ impl Embedded {
             marketo,
             limits: CallLimits::default(),
         };
-        people_ports(parts, purpose).unwrap().0
+        people_ports(parts, purpose).0
     }
 }
 

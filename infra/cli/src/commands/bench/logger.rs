@@ -3,15 +3,14 @@
 
 use domain::Timestamp;
 use domain::activities::{self, TypeLayout};
-use domain::people::{Field, PersonRow, Status};
 use jiff::SignedDuration;
-use runtime::wiring::{LogParts, log_ports};
 use serde_json::{Value, json};
 use simulator_app::Someone;
 use simulator_salesforce::Config;
 
 use super::memory::Around;
 use crate::failure::CommandFailure;
+use crate::logging;
 use crate::people_table;
 use crate::salesforce::{self, SalesforceEnvironment};
 
@@ -35,21 +34,13 @@ impl Destinations {
     /// When something cannot be started or read.
     pub async fn start(around: &Around) -> Result<Self, CommandFailure> {
         let salesforce = SalesforceEnvironment::with_simulator().await?;
-        let (tables, environment) = (&around.embedded.tables, &around.embedded.environment);
-        let ports = log_ports(LogParts {
-            dynamodb: tables.dynamodb.clone(),
-            tables: tables.names.clone(),
-            marketo: environment.marketo.clone(),
-            limits: environment.limits,
-            salesforce: salesforce.config.clone(),
-        })?;
+        let ports = logging::ports(&around.embedded, &salesforce);
         activities::provision_marketo(&*ports.marketo, TypeLayout::Eight).await?;
         let rows = people_table::all(&*ports.people).await?;
         if let Some(simulator) = &salesforce.simulator {
             salesforce::fill(&simulator.world(), &rows)?;
         }
-        let people = rows.iter().filter(|row| row.status == Status::Active).map(someone).collect();
-        Ok(Self { salesforce, people, now: ports.clock.now() })
+        Ok(Self { salesforce, people: people_table::known_to_the_app(&rows), now: ports.clock.now() })
     }
 
     /// What the function is told besides what all are told.
@@ -76,8 +67,4 @@ impl Destinations {
         });
         json!({ "Records": records.collect::<Vec<_>>() })
     }
-}
-
-fn someone(row: &PersonRow) -> Someone {
-    Someone { marketo_id: row.id.0, email: row.fields.get(Field::Email).map(str::to_owned) }
 }

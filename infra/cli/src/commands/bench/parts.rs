@@ -49,7 +49,7 @@ fn answer(world: &World, line: &str) -> Result<Value, CommandFailure> {
 async fn serve(name: &str) -> Result<(), CommandFailure> {
     let config = config::initial_sync_worker(&config::of_process)?;
     let metrics = &Metrics::start(&config.people.stack_name)?;
-    let (wired, limits) = (&wiring::initial_sync(&config).await?, config.people.limits);
+    let (wired, limits) = (&wiring::initial_sync(&config).await, config.people.limits);
     let (ports, reads, queues) = (&wired.ports, &*wired.reads, &wired.queues());
     match name {
         COORDINATOR => {

@@ -2,11 +2,10 @@
 
 use comfy_table::{CellAlignment, Table};
 use domain::Timestamp;
-use domain::people::{Field, PersonRow, Status};
+use domain::people::PersonRow;
 use jiff::SignedDuration;
 use serde::Serialize;
-use serde_json::Value;
-use simulator_app::{Expected, Someone};
+use simulator_app::Expected;
 use std::time::Instant;
 
 use crate::commands::log::{self, Figures};
@@ -14,6 +13,7 @@ use crate::embedded::Embedded;
 use crate::failure::CommandFailure;
 use crate::logging::Logging;
 use crate::output;
+use crate::people_table;
 use crate::salesforce::SalesforceEnvironment;
 
 /// One activity for so many people, within bounds.
@@ -42,7 +42,7 @@ pub struct Logged {
 /// Sellers at work, and what both destinations show of it.
 pub async fn run(embedded: Embedded, rows: &[PersonRow], seed: u64) -> Result<Logged, CommandFailure> {
     let began = Instant::now();
-    let people: Vec<Someone> = rows.iter().filter(|row| row.status == Status::Active).map(someone).collect();
+    let people = people_table::known_to_the_app(rows);
     if people.is_empty() {
         return Err(CommandFailure::Wrong("nobody is synced, so there is nobody to sell to".into()));
     }
@@ -59,23 +59,12 @@ pub async fn run(embedded: Embedded, rows: &[PersonRow], seed: u64) -> Result<Lo
     compare(&logging, &Expected::of(&day), figures, seconds)
 }
 
-fn someone(row: &PersonRow) -> Someone {
-    Someone { marketo_id: row.id.0, email: row.fields.get(Field::Email).map(str::to_owned) }
-}
-
 fn compare(logging: &Logging, expected: &Expected, figures: Figures, seconds: f64) -> Result<Logged, CommandFailure> {
     let missing = || CommandFailure::Wrong("the demonstration needs its simulators".into());
     let marketo = logging.embedded.environment.simulator.as_ref().ok_or_else(missing)?.world().custom_activities();
     let tasks = logging.salesforce.simulator.as_ref().ok_or_else(missing)?.world().records("Task");
-    let found: Vec<(String, i64)> = marketo
-        .iter()
-        .map(|activity| {
-            (
-                activity.attributes.get("activityId").and_then(Value::as_str).unwrap_or_default().to_owned(),
-                activity.lead,
-            )
-        })
-        .collect();
+    let found: Vec<_> =
+        marketo.iter().map(|activity| (activity.text("activityId").to_owned(), activity.lead)).collect();
     let mut wrong = expected.wrong_in_marketo(&found);
     wrong.extend(expected.wrong_in_salesforce(&tasks));
     let by_type = expected.by_type().into_iter().map(|(kind, count)| {

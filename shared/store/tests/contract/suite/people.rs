@@ -28,22 +28,15 @@ pub async fn people_table(table: &dyn PeopleTable) {
 
 /// An active person with an email address; `n` is the id.
 pub(super) fn person(n: i64) -> PersonRow {
-    PersonRow {
-        id: MarketoId(n),
-        status: Status::Active,
-        fields: Fields::from_iter([
+    PersonRow::active(
+        MarketoId(n),
+        instant(1_795_000_000_123 + n),
+        Fields::from_iter([
             (Field::FirstName, format!("First{n}")),
             (Field::Email, format!("person{n}@example.com")),
             (Field::SfdcContactId, format!("0035g00000{n:05}AAA")),
         ]),
-        extra: BTreeMap::new(),
-        opportunity: None,
-        opportunity_as_of: None,
-        merged_into: None,
-        as_of: instant(1_795_000_000_123 + n),
-        shadow: false,
-        rev: 0,
-    }
+    )
 }
 
 /// An instant, of milliseconds since 1970.
