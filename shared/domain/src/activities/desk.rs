@@ -10,20 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Destination, Entry, Progress};
 use super::message::ActivityId;
+use crate::gate::Gate;
 use crate::lease::{self, Lease, Life};
 use crate::people::MarketoId;
 use crate::ports::{EntryWrite, LogPorts, PutOutcome, Shelf};
 use crate::status::Problem;
-use crate::{Advice, Failure, FailureKind};
+use crate::{Failure, FailureKind};
 
 /// Longest that a worker holds a desk without a sign of life.
 const LEASE: Duration = Duration::from_secs(5 * 60);
 /// Time that a worker wants left before it begins another batch.
 const BATCH_TIME: Duration = Duration::from_secs(30);
-/// First pause of a closed desk; doubled with each failure in a row.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-/// Longest pause of a closed desk, where the vendor names no moment.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
 /// Entries read at a time, and bytes of long texts after which a batch is full: with one more reading, 60 MB at most.
 const READ_AT_ONCE: usize = 100;
 const BATCH_BYTES: usize = 32 * 1024 * 1024;
@@ -54,11 +51,8 @@ pub(super) struct FlyingRecord {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Desk {
     pub in_flight: Option<InFlight>,
-    /// Nothing is tried before this, because of the problem.
-    pub closed_until: Option<Timestamp>,
-    pub problem: Option<Problem>,
-    failures: u32,
-    pub last_success: Option<Timestamp>,
+    #[serde(flatten)]
+    pub gate: Gate,
     /// Things to know, such as fields that cannot be written.
     #[serde(default)]
     pub notices: Vec<String>,
@@ -118,8 +112,8 @@ pub(super) async fn is_idle(
 ) -> Result<Option<Work>, Failure> {
     let now = ports.clock.now();
     let desk = lease::peek::<Desk>(&*ports.state, key(destination)).await?.unwrap_or_default();
-    if let Some(until) = desk.closed_until.filter(|until| *until > now) {
-        return Ok(Some(Work { closed: desk.problem, closed_until: Some(until), ..Work::default() }));
+    if let Some(until) = desk.gate.closed(now) {
+        return Ok(Some(Work { closed: desk.gate.problem, closed_until: Some(until), ..Work::default() }));
     }
     if desk.in_flight.is_some() || !hints.is_empty() {
         return Ok(None);
@@ -208,14 +202,12 @@ impl<'a> Held<'a> {
 
     /// The vendor answered: the desk is open.
     pub fn answered(&mut self) {
-        let now = self.ports.clock.now();
-        let desk = &mut self.lease.state;
-        (desk.closed_until, desk.problem, desk.failures, desk.last_success) = (None, None, 0, Some(now));
+        self.lease.state.gate.answered(self.ports.clock.now());
     }
 
     fn reopen(&mut self, now: Timestamp) {
         let desk = &mut self.lease.state;
-        (desk.closed_until, desk.failures) = (None, 0);
+        desk.gate.reopen();
         if let Some(in_flight) = &mut desk.in_flight {
             in_flight.not_after = in_flight.not_after.min(now);
         }
@@ -223,20 +215,9 @@ impl<'a> Held<'a> {
 
     /// The vendor took nothing: the desk is closed for a while. No entry is blamed.
     pub fn close(&mut self, failure: &Failure) {
-        let now = self.ports.clock.now();
-        let desk = &mut self.lease.state;
-        let pause = FIRST_PAUSE.saturating_mul(1 << desk.failures.min(16)).min(LONGEST_PAUSE);
-        let after = |pause: Duration| now.checked_add(pause).unwrap_or(now);
-        let until = match failure.advice() {
-            Advice::Park { until } => until,
-            Advice::Retry { after: least } => after(pause.max(least)),
-            Advice::Reject | Advice::Halt => after(LONGEST_PAUSE),
-        };
-        desk.failures = desk.failures.saturating_add(1);
-        desk.closed_until = Some(until);
-        desk.problem = Some(Problem::new(failure, now));
-        self.work.closed = desk.problem.clone();
-        self.work.closed_until = Some(until);
+        let gate = &mut self.lease.state.gate;
+        self.work.closed_until = Some(gate.close(failure, self.ports.clock.now()));
+        self.work.closed = gate.problem.clone();
         tracing::warn!(
             destination = self.destination.as_str(),
             failure.kind = ?failure.kind,

@@ -1,12 +1,11 @@
 //! An entry of the ledger: one activity, and how far it is at each destination. Knows no vendor and no table.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::message::{Activity, ActivityId, What};
 use crate::ports::{Shelf, Shelved};
+use crate::{Trouble, gate};
 
 /// Where activities are logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -29,24 +28,6 @@ impl Destination {
             Self::Marketo => "marketo",
             Self::Salesforce => "salesforce",
         }
-    }
-}
-
-/// Why an activity is not logged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Trouble {
-    /// The vendor's code, or ours in lower case with hyphens, such as `unknown-person`.
-    pub code: String,
-    /// What happened and what to do, for a sales admin. May hold values, so it is not for logs.
-    pub message: String,
-}
-
-impl Trouble {
-    /// A trouble.
-    #[must_use]
-    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into() }
     }
 }
 
@@ -86,11 +67,6 @@ pub enum Progress {
     },
 }
 
-/// First pause after a refusal; doubled with each further one.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
-/// Longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
-
 impl Progress {
     /// Not yet written, from a moment on.
     #[must_use]
@@ -102,8 +78,7 @@ impl Progress {
     #[must_use]
     pub fn later(&self, now: Timestamp, trouble: Trouble) -> Self {
         let attempts = self.attempts().saturating_add(1);
-        let pause = FIRST_PAUSE.saturating_mul(1 << (attempts - 1).min(16)).min(LONGEST_PAUSE);
-        Self::Due { at: now.checked_add(pause).unwrap_or(now), attempts, trouble: Some(trouble) }
+        Self::Due { at: gate::tried_again(now, attempts), attempts, trouble: Some(trouble) }
     }
 
     /// What follows a refusal that does not pass by itself.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::desk::{self, FlyingRecord, Held, InFlight, Work};
-use super::entry::{Destination, Entry, Progress, Trouble};
+use super::entry::{Destination, Entry, Progress};
 use super::marketo_types::{self, ID_ATTRIBUTE, ID_ATTRIBUTE_NAME, TypeLayout};
 use super::message::{Activity, ActivityId};
 use super::people::{self, NoPerson};
@@ -16,7 +16,7 @@ use crate::ports::{
     ActivitySearch, Added, LogPorts, MAX_ACTIVITIES_PER_CALL, MAX_ADDED_BYTES, MAX_PEOPLE_PER_SEARCH, NewActivity, Sent,
 };
 use crate::settings::{self, LogSettings};
-use crate::{Failure, FailureKind};
+use crate::{Failure, FailureKind, Trouble};
 
 /// How long after the last moment of sending a request is surely carried out or not, and its records shown: Marketo's own limit for this
 /// call is 90 seconds.

@@ -23,7 +23,7 @@ mod text;
 
 pub use accept::{Accepted, accept};
 pub use desk::{Work, reopen};
-pub use entry::{Destination, Entry, Progress, Trouble};
+pub use entry::{Destination, Entry, Progress};
 pub use marketo::{SETTLE, log_to_marketo};
 pub use marketo_types::{EIGHT, ONE, TypeLayout};
 pub use message::{Activity, ActivityId, Kind, Unusable, What};

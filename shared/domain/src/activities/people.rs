@@ -3,11 +3,11 @@
 use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entry::{Entry, Trouble};
+use super::entry::Entry;
 use super::message::{About, ActivityId};
-use crate::Failure;
 use crate::people::{MarketoId, PersonRow, Status, normalised_email};
 use crate::ports::PeopleTable;
+use crate::{Failure, Trouble};
 
 /// Longest chain of merges that is followed.
 const MAX_MERGES: usize = 8;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::desk::{self, Held, Work};
-use super::entry::{Destination, Entry, Progress, Trouble};
+use super::entry::{Destination, Entry, Progress};
 use super::matching::{Known, Match};
 use super::message::{Activity, ActivityId, Kind};
 use super::people::{self, NoPerson};
@@ -15,7 +15,7 @@ use super::task::{self, TaskPeople};
 use crate::people::{Field, PersonRow, normalised_email};
 use crate::ports::{KEY_FIELD, LogPorts, NewLead, RowAdvice, RowOutcome, TaskLayout, TaskRecord};
 use crate::settings::{self, LogSettings};
-use crate::{Failure, FailureKind};
+use crate::{Failure, FailureKind, Trouble};
 
 /// Entries of one batch: eight calls' worth, so that calls which are not full are few.
 const BATCH: usize = 1_600;

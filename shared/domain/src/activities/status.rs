@@ -76,16 +76,16 @@ async fn desk_status(
     let desk = lease::peek::<Desk>(state, desk::key(destination)).await?.unwrap_or_default();
     let oldest = ledger.shelf(destination, Shelf::Due, now, None, 1).await?;
     let waiting = count(ledger, destination, Shelf::Due).await?;
-    let resting = match (waiting, desk.last_success) {
+    let resting = match (waiting, desk.gate.last_success) {
         (0, None) => FlowState::NotStarted,
         (0, Some(_)) => FlowState::Done,
         _ => FlowState::Running,
     };
     Ok(DeskStatus {
-        state: flow_state(desk.problem.as_ref(), resting),
-        last_success: desk.last_success,
-        problem: desk.problem,
-        closed_until: desk.closed_until,
+        state: flow_state(desk.gate.problem.as_ref(), resting),
+        last_success: desk.gate.last_success,
+        problem: desk.gate.problem,
+        closed_until: desk.gate.closed_until,
         waiting,
         lag_seconds: oldest.first().map_or(0, |oldest| now.duration_since(oldest.at).as_secs().max(0)),
         rejected: count(ledger, destination, Shelf::Rejected).await?,

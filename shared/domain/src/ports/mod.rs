@@ -5,6 +5,7 @@
 mod ledger;
 mod marketo;
 mod marketo_activities;
+mod opt_outs;
 mod salesforce_tasks;
 mod store;
 mod values;
@@ -13,6 +14,7 @@ mod world;
 pub use ledger::*;
 pub use marketo::*;
 pub use marketo_activities::*;
+pub use opt_outs::*;
 pub use salesforce_tasks::*;
 pub use store::*;
 pub use values::Values;
@@ -65,4 +67,32 @@ pub struct LogPorts {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub chance: Arc<dyn Chance>,
+}
+
+/// What bringing opt-outs in step with Salesforce touches, wired once at cold start.
+#[derive(Clone)]
+pub struct OptOutPorts {
+    /// The register.
+    pub register: Arc<dyn OptOutRegister>,
+    /// Lease, places, settings.
+    pub state: Arc<dyn SyncState>,
+    /// Salesforce's boxes.
+    pub salesforce: Arc<dyn SalesforceOptOuts>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub chance: Arc<dyn Chance>,
+}
+
+/// What the check before a mail touches.
+#[derive(Clone)]
+pub struct CheckPorts {
+    /// The register.
+    pub register: Arc<dyn OptOutRegister>,
+    /// Settings.
+    pub state: Arc<dyn SyncState>,
+    /// Marketo's consent flags.
+    pub marketo: Arc<dyn MarketoConsent>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::initial_sync;
 use crate::lease::{self, Lease, Life};
 use crate::people::WriteCounts;
-use crate::ports::{PagingToken, PeoplePorts};
+use crate::ports::{OptOutRegister, PagingToken, PeoplePorts};
 use crate::settings::PeopleSettings;
 use crate::status::Problem;
 use crate::{Failure, FailureKind, budget, lead_fields, settings};
@@ -128,14 +128,20 @@ pub struct Pulled {
 ///
 /// # Errors
 /// The first failure; the cursor then stands where the last whole pass ended, and the problem is kept for the status.
-pub async fn pull(ports: &PeoplePorts, overlap: Overlap, deadline: Option<Timestamp>) -> Result<Pulled, Failure> {
-    let (pulled, outcome) = attempt(ports, overlap, deadline).await;
+pub async fn pull(
+    ports: &PeoplePorts,
+    opt_outs: &dyn OptOutRegister,
+    overlap: Overlap,
+    deadline: Option<Timestamp>,
+) -> Result<Pulled, Failure> {
+    let (pulled, outcome) = attempt(ports, opt_outs, overlap, deadline).await;
     outcome.map(|()| pulled)
 }
 
 /// The same, telling also of a pull that failed what it did and where the cursor stands. The failure is the one that [`pull`] gives.
 pub async fn attempt(
     ports: &PeoplePorts,
+    opt_outs: &dyn OptOutRegister,
     overlap: Overlap,
     deadline: Option<Timestamp>,
 ) -> (Pulled, Result<(), Failure>) {
@@ -152,7 +158,7 @@ pub async fn attempt(
         Err(failure) => return (pulled, Err(failure)),
     };
     let before = lease.state.read_to();
-    let outcome = passes(ports, &mut lease, overlap, deadline, &mut pulled).await;
+    let outcome = passes(ports, opt_outs, &mut lease, overlap, deadline, &mut pulled).await;
     let after = lease.state.read_to();
     lease.state.problem = outcome.as_ref().err().map(|failure| Problem::new(failure, ports.clock.now()));
     let released = lease.release().await;
@@ -251,6 +257,7 @@ async fn cursor_before(ports: &PeoplePorts, cursor: &Cursor, minutes: i64) -> Re
 
 async fn passes(
     ports: &PeoplePorts,
+    opt_outs: &dyn OptOutRegister,
     lease: &mut Lease<'_, PullState>,
     overlap: Overlap,
     deadline: Option<Timestamp>,
@@ -304,7 +311,7 @@ async fn passes(
         let more = changes.more;
         if !changes.is_empty() {
             let older_data_may_follow = older_data_may_follow(ports, &lease.state).await?;
-            let (writes, read) = write::write(ports, &plan, changes, older_data_may_follow).await?;
+            let (writes, read) = write::write(ports, opt_outs, &plan, changes, older_data_may_follow).await?;
             pulled.writes += writes;
             pulled.read += read;
             lease.state.writes += writes;

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use super::streams::Changes;
 use crate::Failure;
-use crate::opportunities;
 use crate::people::{
-    FieldPlan, MarketoId, Observation, Observed, Person, Seen, SeenOpportunity, Status, WriteCounts, apply,
+    Field, FieldPlan, MarketoId, Observation, Observed, Person, Seen, SeenOpportunity, Status, WriteCounts, apply,
 };
-use crate::ports::{MAX_IDS_PER_CALL, PeoplePorts};
+use crate::ports::{MAX_IDS_PER_CALL, OptOutRegister, PeoplePorts};
+use crate::{opportunities, opt_outs};
 
 /// Writes everything that one pass of the streams told of; gives what was written and how many people were read.
 ///
@@ -18,6 +18,7 @@ use crate::ports::{MAX_IDS_PER_CALL, PeoplePorts};
 /// The first failure; a repeat of the pass finds what was written unchanged.
 pub async fn write(
     ports: &PeoplePorts,
+    opt_outs: &dyn OptOutRegister,
     plan: &FieldPlan,
     changes: Changes,
     older_data_may_follow: bool,
@@ -42,7 +43,17 @@ pub async fn write(
         seen.extend(read_chunk(ports, plan, chunk, &changes, older_data_may_follow).await?);
     }
     add_opportunities(ports, &mut seen, &changes).await?;
+    let address = |id: MarketoId| seen.iter().find_map(|seen| address_of(seen, id));
+    opt_outs::merged(opt_outs, &*ports.people, &*ports.clock, &changes.merged, address).await?;
     Ok((apply(&*ports.people, seen, false).await?, read))
+}
+
+/// The address of this person, where that is who was read.
+fn address_of(seen: &Seen, id: MarketoId) -> Option<String> {
+    match &seen.person.what {
+        Observation::Read(person) if seen.person.id == id => person.fields.get(Field::Email).map(str::to_owned),
+        _ => None,
+    }
 }
 
 async fn read_chunk(

@@ -36,6 +36,7 @@ enum Allowed {
     Text,
     Date,
     TimeZone,
+    FieldName,
     EmailsOrStar,
     Domains,
     SubjectTemplate,
@@ -70,7 +71,7 @@ pub const SETTINGS: &[SettingSpec] = &[
     setting("unsubscribes.sync", "on", Allowed::OnOff),
     setting("unsubscribes.push", "on", Allowed::OnOff),
     setting("unsubscribes.field", "standard", Allowed::Choice(&["standard", "sales", "both"])),
-    setting("unsubscribes.salesField", "", Allowed::Text),
+    setting("unsubscribes.salesField", "", Allowed::FieldName),
     setting("unsubscribes.marketoCheck", "on", Allowed::OnOff),
     setting("unsubscribes.checkFailOpen", "off", Allowed::OnOff),
     setting("unsubscribes.blockedDomains", "", Allowed::Domains),
@@ -109,6 +110,7 @@ impl SettingSpec {
             Allowed::Text => "any text of at most 255 characters, or empty".into(),
             Allowed::Date => "a date such as 2024-01-31, or empty".into(),
             Allowed::TimeZone => "an IANA time zone name such as UTC or Europe/Paris".into(),
+            Allowed::FieldName => "empty, or the API name of a Salesforce field such as Sales_Opt_Out__c".into(),
             Allowed::EmailsOrStar => "`*`, or email addresses separated by commas".into(),
             Allowed::Domains => "empty, or domains such as example.com separated by commas".into(),
             Allowed::ActivityTypes => {
@@ -149,6 +151,7 @@ impl Allowed {
             Self::Text => is_short(value),
             Self::Date => value.is_empty() || value.parse::<Date>().is_ok(),
             Self::TimeZone => jiff::tz::TimeZone::get(value).is_ok(),
+            Self::FieldName => value.len() <= 80 && value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'),
             Self::EmailsOrStar => {
                 let owners = split_list(value);
                 value == "*"
@@ -201,6 +204,7 @@ mod tests {
             ("log.salesforce.timeZone", "Mars/Base", "IANA"),
             ("log.salesforce.subjectTemplate", "{{nope}}", "{{activity_subject}}"),
             ("log.marketo.skip", "emailRead", "emailOpened"),
+            ("unsubscribes.salesField", "Sales Opt Out", "API name"),
             ("reminders.owners", "nobody", "`*`"),
             ("unsubscribes.blockedDomains", "a@b.c", "example.com"),
         ] {

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod log;
+mod unsubscribes;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use catalogue::{SETTINGS, SettingSpec, spec};
 pub use log::LogSettings;
+pub use unsubscribes::{OptOutField, UnsubscribeSettings};
 
 use crate::ports::{Clock, SyncState};
 use crate::{Failure, FailureKind};

@@ -1,7 +1,8 @@
 //! What every ledger of activities must list: order, bounds, pages, and what has moved on.
 
 use domain::Timestamp;
-use domain::activities::{ActivityId, Destination, Entry, Progress, Trouble};
+use domain::Trouble;
+use domain::activities::{ActivityId, Destination, Entry, Progress};
 use domain::ports::{ActivityLedger, EntryWrite, PutOutcome, Shelf, Shelved};
 
 use super::ledger::{entry, put};

@@ -1,7 +1,8 @@
 //! What every ledger of activities must keep of an entry.
 
 use domain::Timestamp;
-use domain::activities::{ActivityId, Destination, Entry, Kind, Progress, Trouble};
+use domain::Trouble;
+use domain::activities::{ActivityId, Destination, Entry, Kind, Progress};
 use domain::ports::{ActivityLedger, EntryWrite, PutOutcome};
 use serde_json::{Value, json};
 

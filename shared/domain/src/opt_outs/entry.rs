@@ -1,0 +1,312 @@
+//! An entry of the register: one address, whether it said no, and the history of that for ever. Knows no vendor's API and no table.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Address;
+use crate::people::MarketoId;
+use crate::ports::Shelf;
+use crate::settings::OptOutField;
+use crate::{Failure, FailureKind, Trouble, gate};
+
+/// Events of one address, after which it takes no resubscribe any more: an entry has to stay storable, and an opt-out must never be refused.
+const MAX_EVENTS: usize = 1_000;
+/// Restored boxes and refused checks that are kept of one address, the latest ones.
+const MAX_KEPT: usize = 50;
+/// Records of one address of which anything is kept; of more than these an unticked box is restored, but not listed.
+const MAX_RECORDS: usize = 200;
+
+/// Where an opt-out or a resubscribe came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Source {
+    /// A seller said so.
+    Manual,
+    /// The recipient, by the link in a mail.
+    #[serde(rename = "Clicked Link")]
+    ClickedLink,
+    /// A box ticked in Salesforce.
+    Salesforce,
+    /// A mail that bounced.
+    Bounce,
+    /// A list.
+    Import,
+    /// An admin.
+    Admin,
+}
+
+impl Source {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Manual, Self::ClickedLink, Self::Salesforce, Self::Bounce, Self::Import, Self::Admin];
+
+    /// The name in listings and messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "Manual",
+            Self::ClickedLink => "Clicked Link",
+            Self::Salesforce => "Salesforce",
+            Self::Bounce => "Bounce",
+            Self::Import => "Import",
+            Self::Admin => "Admin",
+        }
+    }
+
+    /// Reads a name; upper and lower case are alike, and `link` stands for the link.
+    ///
+    /// # Errors
+    /// `BadRequest`, naming those there are.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        let text = text.trim();
+        let found = Self::ALL.into_iter().find(|source| source.as_str().eq_ignore_ascii_case(text));
+        found.or_else(|| text.eq_ignore_ascii_case("link").then_some(Self::ClickedLink)).ok_or_else(|| {
+            let names = Self::ALL.map(Self::as_str).join(", ");
+            Failure::new(FailureKind::BadRequest, format!("there is no such source of an opt-out; there are {names}"))
+        })
+    }
+}
+
+/// Something that happened to an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// Whether it said no; `false` = an admin's resubscribe.
+    pub opted_out: bool,
+    /// Where from.
+    pub source: Source,
+    /// Why, in somebody's words.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Who, where that is known.
+    #[serde(default)]
+    pub by: Option<String>,
+}
+
+/// What is known of a lead or contact with this address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "is")]
+pub enum Known {
+    /// Its box was seen ticked, or was ticked by us, in the field of that setting: found unticked, somebody unticked it.
+    Ticked {
+        /// Which box.
+        field: OptOutField,
+    },
+    /// Salesforce refused to tick it.
+    Refused {
+        /// When it had last been changed then.
+        stamp: Timestamp,
+        /// Why.
+        trouble: Trouble,
+        /// Whether it may pass by itself.
+        passing: bool,
+    },
+    /// It was ticked and gone or converted at the time of a resubscribe, so that it could not be cleared: its box says nothing any more.
+    Settled,
+}
+
+/// How far an opt-out is in Salesforce.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "is")]
+pub enum Push {
+    /// Every record of the address is as it should be, as far as is known.
+    Done,
+    /// Records have to be looked for and ticked.
+    Due {
+        /// Not before.
+        at: Timestamp,
+        /// Tries that ended with a refusal.
+        attempts: u32,
+    },
+    /// Salesforce refuses a record for good; it is tried again when somebody asks, or changes it.
+    Rejected {
+        /// Since when.
+        at: Timestamp,
+        /// Tries.
+        attempts: u32,
+    },
+}
+
+/// A box that somebody unticked in Salesforce, and that was ticked again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restored {
+    /// The lead or contact.
+    pub record: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What Marketo said of the address, and of which people: it stands until Marketo says otherwise of one of these very people, or an admin does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MarketoMark {
+    /// `true`: blocklisted; `false`: unsubscribed.
+    pub blocklisted: bool,
+    /// Of whom.
+    pub people: Vec<MarketoId>,
+    /// When it was first seen.
+    pub at: Timestamp,
+}
+
+/// A mail that was not allowed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusal {
+    /// Why, as `can-send` names it.
+    pub reason: String,
+    /// When it was first asked for that reason, within the hour.
+    pub at: Timestamp,
+}
+
+/// An entry of the register.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OptOut {
+    /// The key.
+    pub address: Address,
+    /// Whether it said no.
+    pub opted_out: bool,
+    /// Everything that led here, oldest first, kept for ever.
+    pub history: Vec<Event>,
+    /// How far it is in Salesforce.
+    pub push: Push,
+    /// Salesforce's records, by id of 18 characters.
+    #[serde(default)]
+    pub records: BTreeMap<String, Known>,
+    /// Boxes that were restored, the latest 50.
+    #[serde(default)]
+    pub restored: Vec<Restored>,
+    /// What Marketo said when it was last asked before a mail.
+    #[serde(default)]
+    pub marketo: Option<MarketoMark>,
+    /// Mails that were not allowed, the latest 50.
+    #[serde(default)]
+    pub refusals: Vec<Refusal>,
+    /// Revision, counted up by the store with each write.
+    #[serde(skip)]
+    pub rev: u64,
+}
+
+impl OptOut {
+    /// The entry of an address of which nothing is known.
+    #[must_use]
+    pub fn unknown(address: Address) -> Self {
+        Self {
+            address,
+            opted_out: false,
+            history: Vec::new(),
+            push: Push::Done,
+            records: BTreeMap::new(),
+            restored: Vec::new(),
+            marketo: None,
+            refusals: Vec::new(),
+            rev: 0,
+        }
+    }
+
+    /// The event that made it what it is; `None` where it never said anything.
+    #[must_use]
+    pub fn decisive(&self) -> Option<&Event> {
+        let before = self.history.iter().rposition(|event| event.opted_out != self.opted_out);
+        self.history.get(before.map_or(0, |before| before + 1))
+    }
+
+    /// It said no. Said again from where it was said before, nothing changes, so that a message may come twice. Gives whether it is new.
+    pub fn opt_out(&mut self, event: Event) -> bool {
+        let new = !self.opted_out;
+        let since = self.history.iter().rposition(|event| !event.opted_out).map_or(0, |at| at + 1);
+        if new || self.history[since..].iter().all(|known| known.source != event.source) {
+            self.history.push(event.clone());
+        }
+        if new {
+            (self.opted_out, self.push) = (true, Push::Due { at: event.at, attempts: 0 });
+        }
+        new
+    }
+
+    /// An admin has new consent; `settled` are records that still carry a box which nobody can clear.
+    ///
+    /// # Errors
+    /// `BadRequest` when its history is full, which takes a thousand events.
+    pub fn resubscribe(&mut self, event: Event, settled: Vec<String>) -> Result<(), Failure> {
+        if self.history.len() >= MAX_EVENTS {
+            let text = format!("the address has a history of {MAX_EVENTS} events and takes no resubscribe any more");
+            return Err(Failure::new(FailureKind::BadRequest, text));
+        }
+        self.history.push(event);
+        (self.opted_out, self.push, self.marketo) = (false, Push::Done, None);
+        self.records.retain(|_, known| *known == Known::Settled);
+        self.records.extend(settled.into_iter().take(MAX_RECORDS).map(|id| (id, Known::Settled)));
+        Ok(())
+    }
+
+    /// Keeps what is known of a record.
+    pub fn know(&mut self, record: &str, known: Known) {
+        if self.records.len() < MAX_RECORDS || self.records.contains_key(record) {
+            self.records.insert(record.to_owned(), known);
+        }
+    }
+
+    /// Whether a record's box was ticked before in this field, so that somebody has unticked it if it is not.
+    #[must_use]
+    pub fn was_ticked(&self, record: &str, field: OptOutField) -> bool {
+        self.records.get(record) == Some(&Known::Ticked { field })
+    }
+
+    /// Keeps that a box was restored.
+    pub fn restored(&mut self, record: &str, at: Timestamp) {
+        self.restored.push(Restored { record: record.to_owned(), at });
+        let excess = self.restored.len().saturating_sub(MAX_KEPT);
+        self.restored.drain(..excess);
+    }
+
+    /// Keeps that a mail was not allowed; gives whether that is worth a write: the same is kept once an hour.
+    pub fn refused(&mut self, reason: &str, at: Timestamp) -> bool {
+        let fresh = |last: &Refusal| last.reason == reason && at.duration_since(last.at).as_secs() < 3600;
+        if self.refusals.last().is_some_and(fresh) {
+            return false;
+        }
+        self.refusals.push(Refusal { reason: reason.to_owned(), at });
+        let excess = self.refusals.len().saturating_sub(MAX_KEPT);
+        self.refusals.drain(..excess);
+        true
+    }
+
+    /// It has to be looked into in Salesforce, from now on.
+    pub fn due(&mut self, now: Timestamp) {
+        self.push = Push::Due { at: now, attempts: 0 };
+    }
+
+    /// What became of looking into it: done, unless records were refused, in a way that may pass or for good.
+    pub fn pushed(&mut self, now: Timestamp, passing: bool, for_good: bool) {
+        let attempts = self.attempts().saturating_add(1);
+        self.push = match (passing, for_good) {
+            (true, _) => Push::Due { at: gate::tried_again(now, attempts), attempts },
+            (false, true) => Push::Rejected { at: now, attempts },
+            (false, false) => Push::Done,
+        };
+    }
+
+    /// Tries that ended with a refusal.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        match self.push {
+            Push::Due { attempts, .. } | Push::Rejected { attempts, .. } => attempts,
+            Push::Done => 0,
+        }
+    }
+
+    /// Where it stands among what is due, or what was given up.
+    #[must_use]
+    pub fn shelved(&self) -> Option<(Shelf, Timestamp)> {
+        match self.push {
+            Push::Due { at, .. } => Some((Shelf::Due, at)),
+            Push::Rejected { at, .. } => Some((Shelf::Rejected, at)),
+            Push::Done => None,
+        }
+    }
+}
