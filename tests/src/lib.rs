@@ -7,6 +7,7 @@
 pub mod activity_faults;
 pub mod compare;
 pub mod faults;
+pub mod interleavings;
 pub mod parallel;
 pub mod simulation;
 pub mod template;

@@ -5,6 +5,7 @@
 mod activity_fault_matrix;
 mod fault_matrix;
 mod mutations;
+mod orders;
 mod seeds;
 mod time_to_finish;
 
@@ -31,6 +32,8 @@ enum Proof {
     DynamodbFaults(fault_matrix::Args),
     /// The first load of a large subscription under Marketo's limits, in simulated time
     Limits(time_to_finish::Args),
+    /// Opt-outs under every order of events of a length: an address that said no is never mailed before an admin's resubscribe
+    Interleavings(orders::Args),
     /// Breaks one rule at a time and requires that the seeds find it
     Mutations(mutations::Args),
 }
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         Proof::ActivityFaults(args) => activity_fault_matrix::prove(&args),
         Proof::DynamodbFaults(args) => fault_matrix::dynamodb(&args),
         Proof::Limits(args) => time_to_finish::prove(&args),
+        Proof::Interleavings(args) => orders::prove(&args),
         Proof::Mutations(args) => mutations::prove(&args),
     }
 }

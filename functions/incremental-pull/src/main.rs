@@ -7,8 +7,8 @@ use runtime::{Error, config, logs, people, schedule, wiring};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let config = config::incremental_pull(&config::of_process)?;
-    logs::start(logs::Destination::Stdout, &config.log_level);
-    let metrics = &Metrics::start(&config.stack_name)?;
-    let ports = &wiring::incremental_pull(&config).await;
-    schedule::serve(metrics, |deadline| async move { people::pull_changes(ports, deadline).await.map(drop) }).await
+    logs::start(logs::Destination::Stdout, &config.people.log_level);
+    let metrics = &Metrics::start(&config.people.stack_name)?;
+    let (ports, opt_outs) = &wiring::incremental_pull(&config).await;
+    schedule::serve(metrics, |stop| async move { people::pull_changes(ports, opt_outs, stop).await.map(drop) }).await
 }

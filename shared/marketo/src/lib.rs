@@ -11,6 +11,7 @@ mod classify;
 mod client;
 mod clock;
 mod config;
+mod consents;
 mod credentials;
 mod custom_activities;
 mod envelope;

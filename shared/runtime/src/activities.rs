@@ -3,37 +3,26 @@
 //!
 //! A message is done with once its activity stands in the ledger, so that a vendor who is down costs no deliveries.
 
-use std::time::Duration;
-
 use aws_lambda_events::sqs::SqsEvent;
 use domain::activities::{self, ActivityId, Destination, Work};
-use domain::lease::GRACE;
 use domain::ports::{LogPorts, Shelf};
 use domain::{Failure, FailureKind, Timestamp};
-use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 
 use crate::metrics::{self, Metrics};
 use crate::queue::{Around, Handled, Redelivery, check_ids};
-use crate::{Error, SystemClock, schedule};
-
-/// Left of an invocation's time for saving what was done.
-const MARGIN: Duration = GRACE;
+use crate::schedule::{self, serve_both};
+use crate::{Error, SystemClock};
 
 /// Serves both triggers.
 ///
 /// # Errors
 /// When the Lambda runtime ends.
 pub async fn serve(metrics: &Metrics, redelivery: &dyn Redelivery, ports: &LogPorts) -> Result<(), Error> {
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        let stop = event.context.deadline().checked_sub(MARGIN).and_then(|at| Timestamp::try_from(at).ok());
-        let answer = match event.payload.get("Records") {
-            Some(_) => on_messages(ports, redelivery, event.payload, stop).await,
-            None => schedule::outcome(log_due(ports, &[], stop).await.map(drop)).map(|()| Value::Null),
-        };
-        metrics.flush();
-        answer
-    }))
+    serve_both(metrics, async |payload, stop| match payload.get("Records") {
+        Some(_) => on_messages(ports, redelivery, payload, stop).await,
+        None => schedule::outcome(log_due(ports, &[], stop).await.map(drop)).map(|()| Value::Null),
+    })
     .await
 }
 

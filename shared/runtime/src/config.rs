@@ -216,6 +216,26 @@ pub enum SalesforceFrom {
     Plain(Login),
 }
 
+/// How to reach Salesforce.
+#[derive(Debug, Clone)]
+pub struct SalesforcePlace {
+    /// Where it is.
+    pub login_url: LoginUrl,
+    /// Version of its API.
+    pub version: Version,
+    /// How to get in.
+    pub login: SalesforceFrom,
+}
+
+/// What `incremental-pull` is told.
+#[derive(Debug, Clone)]
+pub struct IncrementalPullConfig {
+    /// What every people function is told.
+    pub people: PeopleConfig,
+    /// Name of the table of opt-outs.
+    pub opt_outs_table: String,
+}
+
 /// What `activity-logger` is told.
 #[derive(Debug, Clone)]
 pub struct ActivityLoggerConfig {
@@ -225,22 +245,36 @@ pub struct ActivityLoggerConfig {
     pub activities_table: String,
     /// URL of queue `sales-activities`.
     pub queue_url: String,
-    /// Where Salesforce is.
-    pub login_url: LoginUrl,
-    /// Version of its API.
-    pub version: Version,
-    /// How to get in.
-    pub salesforce: SalesforceFrom,
+    /// Salesforce.
+    pub salesforce: SalesforcePlace,
+}
+
+/// What `unsubscribe-reconciler` is told.
+#[derive(Debug, Clone)]
+pub struct UnsubscribeReconcilerConfig {
+    /// Name of the table `sync-state`.
+    pub sync_state_table: String,
+    /// Name of the table of opt-outs.
+    pub opt_outs_table: String,
+    /// URL of queue `opt-outs`.
+    pub queue_url: String,
+    /// Salesforce.
+    pub salesforce: SalesforcePlace,
+    /// Name of the stack, by which its metrics are told from another's.
+    pub stack_name: String,
+    /// Level of the logs.
+    pub log_level: String,
 }
 
 /// Configuration of `incremental-pull`.
 ///
 /// # Errors
 /// All missing or wrong variables at once.
-pub fn incremental_pull(lookup: Lookup<'_>) -> Result<PeopleConfig, ConfigError> {
+pub fn incremental_pull(lookup: Lookup<'_>) -> Result<IncrementalPullConfig, ConfigError> {
     let mut env = EnvReader::new(lookup);
-    let config = people(&mut env);
-    env.finish(config)
+    let people = people(&mut env);
+    let opt_outs_table = opt_outs_table(&mut env);
+    env.finish(people.map(|people| IncrementalPullConfig { people, opt_outs_table }))
 }
 
 /// Configuration of `initial-sync-coordinator`.
@@ -268,23 +302,34 @@ pub fn activity_logger(lookup: Lookup<'_>) -> Result<ActivityLoggerConfig, Confi
     let people = people(&mut env);
     let activities_table = env.required("ACTIVITIES_TABLE", "name of the table of sales activities");
     let queue_url = env.required("SALES_ACTIVITIES_QUEUE_URL", "URL of the queue sales-activities");
-    let place = env.salesforce();
-    let local = env.optional("AWS_ENDPOINT_URL").is_some();
-    let salesforce = match env.optional("SALESFORCE_SECRET_ARN") {
-        Some(arn) => SalesforceFrom::SecretArn(arn),
-        None if local => SalesforceFrom::Plain(env.salesforce_login()),
-        None => SalesforceFrom::SecretArn(env.required(
-            "SALESFORCE_SECRET_ARN",
-            "ARN of the secret that holds clientId and clientSecret of the Salesforce app, or clientId, username and privateKey",
-        )),
-    };
-    let config = people.zip(place).map(|(people, (login_url, version))| ActivityLoggerConfig {
+    let salesforce = salesforce_place(&mut env);
+    let config = people.zip(salesforce).map(|(people, salesforce)| ActivityLoggerConfig {
         people,
         activities_table,
         queue_url,
-        login_url,
-        version,
         salesforce,
+    });
+    env.finish(config)
+}
+
+/// Configuration of `unsubscribe-reconciler`: it says of messages of its queue when they come back, and asks Marketo nothing.
+///
+/// # Errors
+/// As for [`incremental_pull`].
+pub fn unsubscribe_reconciler(lookup: Lookup<'_>) -> Result<UnsubscribeReconcilerConfig, ConfigError> {
+    let mut env = EnvReader::new(lookup);
+    let sync_state_table = sync_state_table(&mut env);
+    let opt_outs_table = opt_outs_table(&mut env);
+    let queue_url = env.required("OPT_OUTS_QUEUE_URL", "URL of the queue opt-outs");
+    let salesforce = salesforce_place(&mut env);
+    let (stack_name, log_level) = (stack_name(&mut env), env.log_level("info"));
+    let config = salesforce.map(|salesforce| UnsubscribeReconcilerConfig {
+        sync_state_table,
+        opt_outs_table,
+        queue_url,
+        salesforce,
+        stack_name,
+        log_level,
     });
     env.finish(config)
 }
@@ -304,6 +349,7 @@ pub fn names_of(function: &str) -> Option<BTreeSet<String>> {
         "initial-sync-coordinator" => initial_sync_coordinator(&recording).err(),
         "initial-sync-worker" => initial_sync_worker(&recording).err(),
         "activity-logger" => activity_logger(&recording).err(),
+        "unsubscribe-reconciler" => unsubscribe_reconciler(&recording).err(),
         _ => return None,
     };
     let mut names = asked.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -324,11 +370,37 @@ fn people(env: &mut EnvReader<'_>) -> Option<PeopleConfig> {
     let credentials = credentials(env);
     let limits = env.call_limits();
     let people = env.required("PEOPLE_TABLE", "name of the people table");
-    let sync_state = env.required("SYNC_STATE_TABLE", "name of the sync-state table");
-    let stack_name = env.required("STACK_NAME", "name of the stack, for its metrics");
+    let sync_state = sync_state_table(env);
+    let stack_name = stack_name(env);
     let log_level = env.log_level("info");
     let tables = store::PeopleTables { people, sync_state };
     Some(PeopleConfig { marketo_base_url: base_url?, credentials, limits, tables, stack_name, log_level })
+}
+
+fn sync_state_table(env: &mut EnvReader<'_>) -> String {
+    env.required("SYNC_STATE_TABLE", "name of the sync-state table")
+}
+
+fn opt_outs_table(env: &mut EnvReader<'_>) -> String {
+    env.required("OPT_OUTS_TABLE", "name of the table of opt-outs")
+}
+
+fn stack_name(env: &mut EnvReader<'_>) -> String {
+    env.required("STACK_NAME", "name of the stack, for its metrics")
+}
+
+fn salesforce_place(env: &mut EnvReader<'_>) -> Option<SalesforcePlace> {
+    let place = env.salesforce();
+    let local = env.optional("AWS_ENDPOINT_URL").is_some();
+    let login = match env.optional("SALESFORCE_SECRET_ARN") {
+        Some(arn) => SalesforceFrom::SecretArn(arn),
+        None if local => SalesforceFrom::Plain(env.salesforce_login()),
+        None => SalesforceFrom::SecretArn(env.required(
+            "SALESFORCE_SECRET_ARN",
+            "ARN of the secret that holds clientId and clientSecret of the Salesforce app, or clientId, username and privateKey",
+        )),
+    };
+    place.map(|(login_url, version)| SalesforcePlace { login_url, version, login })
 }
 
 /// On AWS from Secrets Manager; plain variables only beside a local endpoint, so that no deployed function holds a secret in its
@@ -371,18 +443,15 @@ mod tests {
             names.sort_unstable();
             names
         };
-        assert_eq!(names("incremental-pull"), OF_ALL);
+        assert_eq!(names("incremental-pull"), sorted([OF_ALL.as_slice(), &["OPT_OUTS_TABLE"]].concat()));
         for function in ["initial-sync-coordinator", "initial-sync-worker"] {
             assert_eq!(names(function), sorted([OF_ALL.as_slice(), &QUEUES].concat()), "{function}");
         }
-        let logger = [
-            "ACTIVITIES_TABLE",
-            "SALESFORCE_API_VERSION",
-            "SALESFORCE_LOGIN_URL",
-            "SALESFORCE_SECRET_ARN",
-            "SALES_ACTIVITIES_QUEUE_URL",
-        ];
-        assert_eq!(names("activity-logger"), sorted([OF_ALL.as_slice(), &logger].concat()));
+        let salesforce = ["SALESFORCE_API_VERSION", "SALESFORCE_LOGIN_URL", "SALESFORCE_SECRET_ARN"];
+        let logger = ["ACTIVITIES_TABLE", "SALES_ACTIVITIES_QUEUE_URL"];
+        assert_eq!(names("activity-logger"), sorted([OF_ALL.as_slice(), &logger, &salesforce].concat()));
+        let reconciler = ["LOG_LEVEL", "OPT_OUTS_QUEUE_URL", "OPT_OUTS_TABLE", "STACK_NAME", "SYNC_STATE_TABLE"];
+        assert_eq!(names("unsubscribe-reconciler"), sorted([reconciler.as_slice(), &salesforce].concat()));
         assert_eq!(names_of("another"), None);
     }
 
@@ -400,13 +469,13 @@ mod tests {
         let env = |name: &str| match name {
             "MARKETO_BASE_URL" => Some("https://123-ABC-456.mktorest.com/rest".to_owned()),
             "MARKETO_CLIENT_ID" | "MARKETO_CLIENT_SECRET" => Some("x".to_owned()),
-            "PEOPLE_TABLE" | "SYNC_STATE_TABLE" | "STACK_NAME" => Some(name.to_lowercase()),
+            "PEOPLE_TABLE" | "SYNC_STATE_TABLE" | "OPT_OUTS_TABLE" | "STACK_NAME" => Some(name.to_lowercase()),
             _ => None,
         };
         assert!(incremental_pull(&env).map(drop).unwrap_err().to_string().contains("MARKETO_SECRET_ARN"));
         let local =
             |name: &str| if name == "AWS_ENDPOINT_URL" { Some("http://127.0.0.1:4566".into()) } else { env(name) };
-        let config = incremental_pull(&local).unwrap();
+        let config = incremental_pull(&local).unwrap().people;
         assert!(matches!(config.credentials, CredentialsFrom::Plain { .. }));
         assert_eq!((config.stack_name.as_str(), config.log_level.as_str()), ("stack_name", "info"));
     }

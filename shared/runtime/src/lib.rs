@@ -6,6 +6,7 @@ mod aws;
 pub mod config;
 pub mod logs;
 pub mod metrics;
+pub mod opt_outs;
 pub mod people;
 pub mod queue;
 pub mod schedule;

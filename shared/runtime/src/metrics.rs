@@ -9,6 +9,7 @@ use std::io::{Write, stdout};
 use domain::Timestamp;
 use domain::activities::{Destination, Work};
 use domain::initial_sync::coordinator::Tick;
+use domain::opt_outs::Reconciled;
 use domain::pull::Pulled;
 use metrics_cloudwatch_embedded::{Builder, Collector};
 
@@ -43,8 +44,17 @@ const SALESFORCE_REJECTED: &str = "SalesforceActivitiesRejected";
 const SALESFORCE_LOG_LAG: &str = "SalesforceLogLagSeconds";
 const SALESFORCE_LOG_OPEN: &str = "SalesforceLogOpen";
 
+const OPT_OUT_SUCCEEDED: &str = "OptOutReconcilerSucceeded";
+const OPT_OUT_LAG: &str = "OptOutLagSeconds";
+const OPT_OUT_READ_LAG: &str = "OptOutReadLagSeconds";
+const OPT_OUTS_TAKEN_IN: &str = "OptOutsTakenIn";
+const OPT_OUT_BOXES_TICKED: &str = "OptOutBoxesTicked";
+const OPT_OUT_BOXES_RESTORED: &str = "OptOutBoxesRestored";
+const OPT_OUT_BOXES_REJECTED: &str = "OptOutBoxesRejected";
+const OPT_OUT_SYNC_OPEN: &str = "OptOutSyncOpen";
+
 /// Every metric that a function may emit.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 28] = [
     PULL_SUCCEEDED,
     PULL_CURSOR_LAG,
     PEOPLE_READ,
@@ -65,10 +75,18 @@ pub const NAMES: [&str; 20] = [
     SALESFORCE_REJECTED,
     SALESFORCE_LOG_LAG,
     SALESFORCE_LOG_OPEN,
+    OPT_OUT_SUCCEEDED,
+    OPT_OUT_LAG,
+    OPT_OUT_READ_LAG,
+    OPT_OUTS_TAKEN_IN,
+    OPT_OUT_BOXES_TICKED,
+    OPT_OUT_BOXES_RESTORED,
+    OPT_OUT_BOXES_REJECTED,
+    OPT_OUT_SYNC_OPEN,
 ];
 
 /// Those of them that are counted in seconds.
-const IN_SECONDS: [&str; 3] = [PULL_CURSOR_LAG, MARKETO_LOG_LAG, SALESFORCE_LOG_LAG];
+const IN_SECONDS: [&str; 5] = [PULL_CURSOR_LAG, MARKETO_LOG_LAG, SALESFORCE_LOG_LAG, OPT_OUT_LAG, OPT_OUT_READ_LAG];
 
 /// The metrics of this process.
 pub struct Metrics {
@@ -135,7 +153,7 @@ pub(crate) fn of_batch(handled: &Handled) {
     record(MESSAGES_REJECTED, handled.rejected);
 }
 
-/// A batch of messages that were taken into the ledger, or were not.
+/// A batch of messages that were taken into the ledger or the register, or were not.
 pub(crate) fn of_messages(handled: &Handled) {
     record(MESSAGES_FAILED, handled.failed);
     record(MESSAGES_REJECTED, handled.rejected);
@@ -154,6 +172,29 @@ pub(crate) fn of_logging(destination: Destination, work: Option<&Work>, lag: Opt
     }
     if let Some(lag) = lag {
         record(behind, lag);
+    }
+}
+
+/// What was done about opt-outs.
+pub(crate) fn of_opt_outs(done: &Reconciled) {
+    record(OPT_OUTS_TAKEN_IN, done.in_actions);
+    record(OPT_OUT_BOXES_TICKED, done.in_salesforce);
+    record(OPT_OUT_BOXES_RESTORED, done.restored);
+    record(OPT_OUT_BOXES_REJECTED, done.rejected);
+    record(OPT_OUT_SYNC_OPEN, u64::from(done.closed.is_none()));
+}
+
+/// A pass of the schedule; `None` when our own store failed. `lag` is for how long the oldest opt-out has been due, `read_lag` for how long
+/// Salesforce was not read to the end; both in seconds.
+pub(crate) fn of_opt_out_pass(done: Option<&Reconciled>, lag: Option<u64>, read_lag: Option<u64>) {
+    record(OPT_OUT_SUCCEEDED, u64::from(done.is_some_and(|done| done.closed.is_none())));
+    if let Some(done) = done {
+        of_opt_outs(done);
+    }
+    for (name, lag) in [(OPT_OUT_LAG, lag), (OPT_OUT_READ_LAG, read_lag)] {
+        if let Some(lag) = lag {
+            record(name, lag);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use domain::budget::{self, CallLimits};
 use domain::initial_sync::message::PeopleMessage;
 use domain::initial_sync::{coordinator, worker};
 use domain::people::WriteCounts;
-use domain::ports::{PeoplePorts, PeopleQueues, Queue};
+use domain::ports::{OptOutRegister, PeoplePorts, PeopleQueues, Queue};
 use domain::pull::{self, Overlap, Pulled};
 use domain::{Failure, Timestamp};
 
@@ -52,8 +52,12 @@ pub async fn store_batch(
 ///
 /// # Errors
 /// The first failure; the cursor stands where the last whole pass ended.
-pub async fn pull_changes(ports: &PeoplePorts, deadline: Option<Timestamp>) -> Result<Pulled, Failure> {
-    let (pulled, outcome) = pull::attempt(ports, Overlap::WhenDue, deadline).await;
+pub async fn pull_changes(
+    ports: &PeoplePorts,
+    opt_outs: &dyn OptOutRegister,
+    deadline: Option<Timestamp>,
+) -> Result<Pulled, Failure> {
+    let (pulled, outcome) = pull::attempt(ports, opt_outs, Overlap::WhenDue, deadline).await;
     metrics::of_pull(&pulled, outcome.is_ok(), ports.marketo.now());
     if pulled.read > 0 || pulled.writes.put > 0 {
         tracing::info!(

@@ -1,9 +1,10 @@
-//! Serving loop of functions on a schedule: one tick an invocation, whatever the event says.
+//! Serving loops of functions on a schedule, and of those that have a queue besides: one tick an invocation.
 
 use std::time::Duration;
 
 use domain::{Advice, Failure, Timestamp};
 use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::Value;
 
 use crate::Error;
 use crate::metrics::Metrics;
@@ -20,7 +21,7 @@ where
     F: Fn(Option<Timestamp>) -> R,
     R: Future<Output = Result<(), Failure>>,
 {
-    lambda_runtime::run(service_fn(|event: LambdaEvent<serde_json::Value>| {
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
         let stop = event.context.deadline().checked_sub(MARGIN);
         let ticking = tick(stop.and_then(|at| Timestamp::try_from(at).ok()));
         async {
@@ -28,6 +29,24 @@ where
             metrics.flush();
             outcome(result)
         }
+    }))
+    .await
+}
+
+/// Serves a function that has both a queue and a schedule: hands over each event with the time at which to stop.
+///
+/// # Errors
+/// When the Lambda runtime ends.
+pub async fn serve_both(
+    metrics: &Metrics,
+    handle: impl AsyncFn(Value, Option<Timestamp>) -> Result<Value, Error>,
+) -> Result<(), Error> {
+    let handle = &handle;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        let stop = event.context.deadline().checked_sub(MARGIN).and_then(|at| Timestamp::try_from(at).ok());
+        let answer = handle(event.payload, stop).await;
+        metrics.flush();
+        answer
     }))
     .await
 }

@@ -1,16 +1,19 @@
-//! Builds the adapters of the people flow once, at cold start. Nothing here calls anybody: a cold start must not wait, nor fail, for a
+//! Builds the adapters of every flow once, at cold start. Nothing here calls anybody: a cold start must not wait, nor fail, for a
 //! service that the invocation would wait for anyway.
 
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use domain::budget::{CallLimits, Purpose, SharedBudget};
-use domain::ports::{LogPorts, PeoplePorts, PeopleQueues};
+use domain::ports::{CheckPorts, LogPorts, OptOutPorts, PeoplePorts, PeopleQueues};
 use marketo::{Credentials, MarketoClient, MarketoConfig, PlainCredentials};
 use salesforce::{SalesforceClient, SalesforceConfig};
-use store::{DynamoLedger, DynamoPeople, DynamoState, PeopleTables, SqsQueue, Tables};
+use store::{DynamoLedger, DynamoOptOuts, DynamoPeople, DynamoState, PeopleTables, SqsQueue, Tables};
 
-use crate::config::{ActivityLoggerConfig, CredentialsFrom, InitialSyncConfig, PeopleConfig, SalesforceFrom};
+use crate::config::{
+    ActivityLoggerConfig, CredentialsFrom, IncrementalPullConfig, InitialSyncConfig, PeopleConfig, SalesforceFrom,
+    SalesforcePlace, UnsubscribeReconcilerConfig,
+};
 use crate::queue::SqsRedelivery;
 use crate::{DiskSpools, SalesforceSecret, SecretCredentials, SystemChance, SystemClock, aws};
 
@@ -18,9 +21,12 @@ use crate::{DiskSpools, SalesforceSecret, SecretCredentials, SystemChance, Syste
 /// each, two instances of the worker read, and the rest is left to others.
 const MAX_IN_FLIGHT: usize = 2;
 
-/// Ports of the deployed `incremental-pull`.
-pub async fn incremental_pull(config: &PeopleConfig) -> PeoplePorts {
-    of_deployed(config, &aws::of_process().await, Purpose::Changes)
+/// What the deployed `incremental-pull` works with: its ports, and the register of opt-outs.
+pub async fn incremental_pull(config: &IncrementalPullConfig) -> (PeoplePorts, DynamoOptOuts) {
+    let aws = aws::of_process().await;
+    let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
+    let register = DynamoOptOuts::new(dynamodb, &config.opt_outs_table, Arc::new(SystemClock));
+    (of_deployed(&config.people, &aws, Purpose::Changes), register)
 }
 
 /// What the deployed functions of the initial sync work with.
@@ -78,23 +84,105 @@ impl ActivityLogger {
 /// Builds what the deployed `activity-logger` works with.
 pub async fn activity_logger(config: &ActivityLoggerConfig) -> ActivityLogger {
     let aws = aws::of_process().await;
-    let credentials: Arc<dyn salesforce::Credentials> = match &config.salesforce {
-        SalesforceFrom::Plain(login) => salesforce::PlainCredentials::shared(login.clone()),
-        SalesforceFrom::SecretArn(arn) => {
-            Arc::new(SalesforceSecret::new(aws_sdk_secretsmanager::Client::new(&aws), arn.clone()))
-        }
-    };
-    let (login_url, version) = (config.login_url.clone(), config.version.clone());
     let ports = log_ports(LogParts {
         dynamodb: aws_sdk_dynamodb::Client::new(&aws),
-        tables: config.people.tables.clone().and_activities(&config.activities_table),
+        tables: config.people.tables.clone(),
+        activities_table: config.activities_table.clone(),
         marketo: marketo_of(&config.people, &aws),
         limits: config.people.limits,
-        salesforce: SalesforceConfig { login_url, version, credentials, max_in_flight: MAX_IN_FLIGHT },
+        salesforce: salesforce_of(&config.salesforce, &aws),
     });
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let queue = Arc::new(SqsQueue::new(sqs, config.queue_url.clone(), Arc::new(SystemClock)));
     ActivityLogger { ports, queue }
+}
+
+/// What the deployed `unsubscribe-reconciler` works with.
+pub struct UnsubscribeReconciler {
+    /// Its ports.
+    pub ports: OptOutPorts,
+    /// Queue `opt-outs`.
+    queue: Arc<SqsQueue>,
+}
+
+impl UnsubscribeReconciler {
+    /// The queue, for saying when a message comes again.
+    #[must_use]
+    pub fn redelivery(&self) -> SqsRedelivery {
+        SqsRedelivery::over(vec![self.queue.clone()])
+    }
+}
+
+/// Builds what the deployed `unsubscribe-reconciler` works with.
+pub async fn unsubscribe_reconciler(config: &UnsubscribeReconcilerConfig) -> UnsubscribeReconciler {
+    let aws = aws::of_process().await;
+    let (ports, _) = opt_out_ports(OptOutParts {
+        dynamodb: aws_sdk_dynamodb::Client::new(&aws),
+        sync_state_table: config.sync_state_table.clone(),
+        opt_outs_table: config.opt_outs_table.clone(),
+        salesforce: salesforce_of(&config.salesforce, &aws),
+    });
+    let sqs = aws_sdk_sqs::Client::new(&aws);
+    let queue = Arc::new(SqsQueue::new(sqs, config.queue_url.clone(), Arc::new(SystemClock)));
+    UnsubscribeReconciler { ports, queue }
+}
+
+/// What the ports of opt-outs are built of.
+#[derive(Clone)]
+pub struct OptOutParts {
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Name of the table `sync-state`.
+    pub sync_state_table: String,
+    /// Name of the table of opt-outs.
+    pub opt_outs_table: String,
+    /// How to reach Salesforce.
+    pub salesforce: SalesforceConfig,
+}
+
+/// Ports of opt-outs on the real clock, and the Salesforce client behind them.
+#[must_use]
+pub fn opt_out_ports(parts: OptOutParts) -> (OptOutPorts, Arc<SalesforceClient>) {
+    let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
+    let salesforce = Arc::new(SalesforceClient::new(parts.salesforce, clock.clone(), chance.clone()));
+    let ports = OptOutPorts {
+        register: Arc::new(DynamoOptOuts::new(parts.dynamodb.clone(), parts.opt_outs_table, clock.clone())),
+        state: Arc::new(DynamoState::new(parts.dynamodb, parts.sync_state_table, clock.clone())),
+        salesforce: salesforce.clone(),
+        clock,
+        chance,
+    };
+    (ports, salesforce)
+}
+
+/// Ports of the check before a mail, on the real clock. `limits` are those of the Marketo subscription.
+#[must_use]
+pub fn check_ports(
+    dynamodb: aws_sdk_dynamodb::Client,
+    tables: &Tables,
+    marketo: MarketoConfig,
+    limits: CallLimits,
+) -> CheckPorts {
+    let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
+    let state = Arc::new(DynamoState::new(dynamodb.clone(), &tables.sync_state, clock.clone()));
+    let budget = SharedBudget::new(state.clone(), clock.clone(), chance.clone(), Purpose::Changes, limits);
+    CheckPorts {
+        register: Arc::new(DynamoOptOuts::new(dynamodb, &tables.opt_outs, clock.clone())),
+        state,
+        marketo: Arc::new(MarketoClient::new(marketo, clock.clone(), chance, Arc::new(budget))),
+        clock,
+    }
+}
+
+fn salesforce_of(place: &SalesforcePlace, aws: &SdkConfig) -> SalesforceConfig {
+    let credentials: Arc<dyn salesforce::Credentials> = match &place.login {
+        SalesforceFrom::Plain(login) => salesforce::PlainCredentials::shared(login.clone()),
+        SalesforceFrom::SecretArn(arn) => {
+            Arc::new(SalesforceSecret::new(aws_sdk_secretsmanager::Client::new(aws), arn.clone()))
+        }
+    };
+    let (login_url, version) = (place.login_url.clone(), place.version.clone());
+    SalesforceConfig { login_url, version, credentials, max_in_flight: MAX_IN_FLIGHT }
 }
 
 /// What the ports of the logging are built of.
@@ -102,8 +190,10 @@ pub async fn activity_logger(config: &ActivityLoggerConfig) -> ActivityLogger {
 pub struct LogParts {
     /// DynamoDB.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// Its tables.
-    pub tables: Tables,
+    /// Its tables of people and documents.
+    pub tables: PeopleTables,
+    /// Name of the table of activities.
+    pub activities_table: String,
     /// How to reach Marketo.
     pub marketo: MarketoConfig,
     /// Calls that the subscription was sold with.
@@ -118,7 +208,7 @@ pub fn log_ports(parts: LogParts) -> LogPorts {
     let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
     let state = Arc::new(DynamoState::new(parts.dynamodb.clone(), &parts.tables.sync_state, clock.clone()));
     let people = Arc::new(DynamoPeople::new(parts.dynamodb.clone(), &parts.tables.people, clock.clone()));
-    let ledger = Arc::new(DynamoLedger::new(parts.dynamodb, &parts.tables.activities, clock.clone()));
+    let ledger = Arc::new(DynamoLedger::new(parts.dynamodb, parts.activities_table, clock.clone()));
     let purpose = Purpose::Changes;
     let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, parts.limits));
     let marketo = Arc::new(MarketoClient::new(parts.marketo, clock.clone(), chance.clone(), budget));

@@ -16,7 +16,7 @@ use crate::stats::{ClientStats, Counters};
 
 /// A client of one Salesforce organisation. Clones share everything: session, connections, counts.
 ///
-/// Implements [`domain::ports::SalesforceTasks`].
+/// Implements [`domain::ports::SalesforceTasks`] and [`domain::ports::SalesforceOptOuts`].
 #[derive(Clone)]
 pub struct SalesforceClient {
     pub(crate) inner: Arc<Inner>,

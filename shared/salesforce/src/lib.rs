@@ -14,6 +14,7 @@ mod describe;
 mod errors;
 mod jwt;
 mod limits;
+mod opt_outs;
 mod people;
 mod query;
 mod records;

@@ -59,10 +59,22 @@ impl SalesforceClient {
     /// # Errors
     /// Any [`Failure`]; some may then be written, and a repeat writes the same.
     pub async fn update(&self, object: &str, records: &[(String, Collected)]) -> Result<Vec<RowOutcome>, Failure> {
-        let typed: Vec<Value> = records.iter().map(|(id, record)| typed(object, record, Some(("id", id)))).collect();
-        let request =
-            Request::write("PATCH /composite/sobjects", Method::PATCH, "/composite/sobjects", None, Repeat::Safe);
-        self.inner.collections(request, &typed).await
+        let records: Vec<_> = records.iter().map(|(id, record)| (object, id.as_str(), record)).collect();
+        self.update_until(&records, None).await
+    }
+
+    /// The same of records of several objects, of which nothing is sent when `not_after`, on this machine's clock, is over. Records of one object
+    /// should stand together.
+    pub(crate) async fn update_until(
+        &self,
+        records: &[(&str, &str, &Collected)],
+        not_after: Option<Timestamp>,
+    ) -> Result<Vec<RowOutcome>, Failure> {
+        const PATH: &str = "/composite/sobjects";
+        let typed: Vec<Value> =
+            records.iter().map(|(object, id, record)| typed(object, record, Some(("id", id)))).collect();
+        let request = Request::write("PATCH /composite/sobjects", Method::PATCH, PATH, None, Repeat::Safe);
+        self.inner.collections(Request { not_after, ..request }, &typed).await
     }
 
     /// Makes or updates records by an external id, which must be distinct: Salesforce writes neither of two.

@@ -1,10 +1,11 @@
-//! What both ledgers hold to, said once: which ids and sizes are stored, entries as text, and places on shelves in whole milliseconds.
-//! Must not know either family, nor what an activity says.
+//! What both ledgers hold to, said once: which ids and sizes are stored, entries as text, and which places they have. Must not know either
+//! family, nor what an activity says.
 
 use domain::activities::{ActivityId, Destination, Entry};
 use domain::ports::{EntryWrite, Shelf, Shelved};
 use domain::{Failure, FailureKind, Timestamp};
 
+use crate::places::{self, Span, milliseconds};
 use crate::rules::{MAX_DOCUMENT_BYTES, MAX_KEY_BYTES, check_distinct};
 
 /// An entry on a shelf of a destination; the instant is in milliseconds since 1970.
@@ -69,40 +70,15 @@ fn unstorable() -> Failure {
     Failure::new(FailureKind::BadRequest, format!("the id of an activity must have 1 to {MAX_KEY_BYTES} bytes"))
 }
 
-/// The part of a shelf that is listed, in milliseconds since 1970.
-#[derive(Debug)]
-pub(crate) struct Span<'a> {
-    /// The last instant.
-    pub until: i64,
-    /// The place behind which it begins.
-    pub from: Option<(i64, &'a ActivityId)>,
-}
-
 /// The span of a listing; `None` where it begins behind its end, which DynamoDB refuses to look for.
-pub(crate) fn span(until: Timestamp, from: Option<&Shelved>) -> Result<Option<Span<'_>>, Failure> {
+pub(crate) fn span(until: Timestamp, from: Option<&Shelved>) -> Result<Option<Span<'_, ActivityId>>, Failure> {
     if from.is_some_and(|from| !is_storable(&from.id)) {
         return Err(unstorable());
     }
-    let span = Span { until: milliseconds(until), from: from.map(|from| (milliseconds(from.at), &from.id)) };
-    Ok(Some(span).filter(|span| span.from.is_none_or(|(at, _)| at <= span.until)))
+    Ok(places::span(until, from.map(|from| (from.at, &from.id))))
 }
 
 /// What a listing gives of an entry; `None` where there is no such instant.
 pub(crate) fn shelved(at: i64, id: ActivityId) -> Option<Shelved> {
     Some(Shelved { at: Timestamp::from_millisecond(at).ok()?, id })
-}
-
-/// An instant in whole milliseconds since 1970, rounded down, before 1970 too. As everything is rounded alike, what is not after a bound
-/// is found; what is after it by less than a millisecond is found as well, too early by that much.
-fn milliseconds(instant: Timestamp) -> i64 {
-    // An instant's nanoseconds need more than 64 bits, its milliseconds far fewer.
-    i64::try_from(instant.as_nanosecond().div_euclid(1_000_000)).unwrap_or(i64::MAX)
-}
-
-/// The name of a shelf in tables.
-pub(crate) fn shelf_name(shelf: Shelf) -> &'static str {
-    match shelf {
-        Shelf::Due => "due",
-        Shelf::Rejected => "rejected",
-    }
 }

@@ -6,11 +6,14 @@ pub mod aws;
 pub mod dynamodb;
 mod entries;
 pub mod memory;
+mod places;
+mod register;
 mod rules;
 pub mod sqs;
 
 pub use dynamodb::{
-    DynamoLedger, DynamoPeople, DynamoState, PeopleTables, Tables, create_tables, drop_table, missing_tables,
+    DynamoLedger, DynamoOptOuts, DynamoPeople, DynamoState, PeopleTables, Tables, create_tables, drop_table,
+    missing_tables,
 };
-pub use memory::{MemoryLedger, MemoryPeople, MemoryQueue, MemoryState};
+pub use memory::{MemoryLedger, MemoryOptOuts, MemoryPeople, MemoryQueue, MemoryState};
 pub use sqs::SqsQueue;

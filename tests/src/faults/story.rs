@@ -10,7 +10,7 @@ use domain::pull::{self, Overlap};
 use domain::{Failure, FailureKind, Timestamp, settings, status};
 use runtime::people;
 use simulator_marketo::{ChangeSet, Fault};
-use store::MemoryQueue;
+use store::{MemoryOptOuts, MemoryQueue};
 
 use super::catalogue::CANCEL;
 use super::dynamodb_proxy::Misfortune;
@@ -155,7 +155,7 @@ impl Play<'_> {
         for queue in [&stage.batches, &stage.reads] {
             self.handle(queue, &mut round).await;
         }
-        let pulled = pull::pull(&stage.changes, Overlap::WhenDue, None).await;
+        let pulled = pull::pull(&stage.changes, &MemoryOptOuts::new(), Overlap::WhenDue, None).await;
         let caught_up = pulled.as_ref().is_ok_and(|pulled| pulled.caught_up && !pulled.held);
         round.failures.extend(pulled.err());
         self.messages.extend(round.failures.iter().map(ToString::to_string));

@@ -12,7 +12,7 @@ use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials, TimeLimit
 use runtime::{people, schedule};
 use simulator_marketo::{Config, World};
 use store::memory::{Delivery, Misbehaviour};
-use store::{MemoryPeople, MemoryQueue, MemoryState};
+use store::{MemoryOptOuts, MemoryPeople, MemoryQueue, MemoryState};
 use tokio::sync::oneshot;
 
 use super::dice::Dice;
@@ -46,6 +46,8 @@ pub struct Deployment {
     pub config: Config,
     /// The people table as it is.
     pub people: Arc<MemoryPeople>,
+    /// The register of opt-outs as it is; the people flow only adds to it.
+    pub opt_outs: Arc<MemoryOptOuts>,
     /// Documents and receipts as they are.
     pub state: Arc<MemoryState>,
     /// Queue `people-batches`.
@@ -155,7 +157,7 @@ impl Deployment {
             let work = pin!(async {
                 match purpose {
                     Purpose::InitialSync => people::coordinate(&ports, &queues, CallLimits::default(), deadline).await,
-                    Purpose::Changes => people::pull_changes(&ports, deadline).await.map(drop),
+                    Purpose::Changes => people::pull_changes(&ports, &*self.opt_outs, deadline).await.map(drop),
                 }
             });
             // Not every one: a machine that sleeps past the end may yet go on when it wakes, and must find that it can move nothing.

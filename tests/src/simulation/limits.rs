@@ -8,7 +8,7 @@ use domain::{Timestamp, lease};
 use jiff::SignedDuration;
 use simulator_marketo::{ClockMode, Config, Limits, Stats, World};
 use store::memory::Misbehaviour;
-use store::{MemoryPeople, MemoryState};
+use store::{MemoryOptOuts, MemoryPeople, MemoryState};
 
 use super::deployment::Deployment;
 use super::dice::Dice;
@@ -69,6 +69,7 @@ pub fn run(people: u64, days: u32) -> Report {
         world: world.clone(),
         config,
         people: Arc::new(MemoryPeople::new()),
+        opt_outs: Arc::new(MemoryOptOuts::new()),
         state: Arc::new(MemoryState::new()),
         batches: queue("people-batches", 4),
         reads: queue("people-reads", 5),

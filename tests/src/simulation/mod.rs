@@ -25,7 +25,7 @@ use domain::people::PersonRow;
 use domain::pull::{self, PullState};
 use domain::{Timestamp, lease};
 use simulator_marketo::{FaultAction, World};
-use store::{MemoryPeople, MemoryState};
+use store::{MemoryOptOuts, MemoryPeople, MemoryState};
 
 use crate::compare;
 use deployment::Deployment;
@@ -123,6 +123,7 @@ impl Stage {
             world: world.clone(),
             config: scenario.config.clone(),
             people: Arc::new(MemoryPeople::new()),
+            opt_outs: Arc::new(MemoryOptOuts::new()),
             state: Arc::new(MemoryState::new()),
             batches: queue("people-batches", 4),
             reads: queue("people-reads", 5),

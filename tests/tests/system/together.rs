@@ -14,8 +14,8 @@ use runtime::queue::{self, Around, LeftAsTheyAre};
 use runtime::{SystemChance, SystemClock, people};
 use serde_json::json;
 use simulator_marketo::{ChangeSet, Config, Simulator, World};
-use store::MemoryQueue;
 use store::memory::Misbehaviour;
+use store::{MemoryOptOuts, MemoryQueue};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -75,7 +75,7 @@ impl Crowd {
 
     async fn pull(self, ports: PeoplePorts) {
         while self.goes_on() {
-            if let Err(failure) = pull::pull(&ports, Overlap::WhenDue, None).await {
+            if let Err(failure) = pull::pull(&ports, &MemoryOptOuts::new(), Overlap::WhenDue, None).await {
                 self.note(failure);
             }
             sleep(REST_OF_PULLS).await;
@@ -141,7 +141,7 @@ async fn run_is_over(ports: &PeoplePorts, queues: [&MemoryQueue; 2]) -> bool {
 }
 
 async fn pull_all(ports: &PeoplePorts, overlap: Overlap) {
-    while !pull::pull(ports, overlap, None).await.unwrap().caught_up {
+    while !pull::pull(ports, &MemoryOptOuts::new(), overlap, None).await.unwrap().caught_up {
         sleep(Duration::from_millis(100)).await;
     }
 }

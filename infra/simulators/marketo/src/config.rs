@@ -40,6 +40,8 @@ pub struct Config {
     pub omitted_null_share: f64,
     /// Whether opportunities and their roles may be read (603 if not).
     pub roles: bool,
+    /// Whether an address that unsubscribed stays so when its person is deleted, merged or gets another one.
+    pub durable_unsubscribes: bool,
     /// The first qualifying person carries this address.
     pub canary_email: Option<String>,
     /// Extra delay of every REST and bulk answer.
@@ -66,6 +68,7 @@ impl Default for Config {
             nul_byte_share: 0.0002,
             omitted_null_share: 0.0,
             roles: true,
+            durable_unsubscribes: true,
             canary_email: None,
             latency_ms: 0,
         }

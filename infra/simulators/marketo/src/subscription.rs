@@ -30,7 +30,7 @@ impl Subscription {
     pub(crate) fn new(config: Config) -> Self {
         let clock = Arc::new(Clock::new(config.clock));
         let base = Arc::new(Base::new(&config, clock.now()));
-        let state = State::new(Arc::clone(&base), config.streams.clone());
+        let state = State::new(Arc::clone(&base), config.streams.clone(), config.durable_unsubscribes);
         Self {
             clock,
             limits: Mutex::new(config.limits.clone()),

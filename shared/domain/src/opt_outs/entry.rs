@@ -310,3 +310,66 @@ impl OptOut {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn event(second: i64, opted_out: bool, source: Source) -> Event {
+        Event { at: at(second), opted_out, source, reason: None, by: None }
+    }
+
+    fn unknown() -> OptOut {
+        OptOut::unknown(Address::of("a@example.com").unwrap())
+    }
+
+    #[test]
+    fn history_grows_by_what_is_new_and_the_first_word_decides() {
+        let mut entry = unknown();
+        assert_eq!(entry.decisive(), None);
+        assert!(entry.opt_out(event(1, true, Source::Manual)));
+        assert!(!entry.opt_out(event(2, true, Source::Manual)) && !entry.opt_out(event(3, true, Source::Bounce)));
+        assert_eq!(entry.history.iter().map(|event| event.at.as_second()).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(entry.decisive().map(|event| event.at), Some(at(1)));
+        assert_eq!(entry.shelved(), Some((Shelf::Due, at(1))));
+        entry.resubscribe(event(4, false, Source::Admin), vec!["lead".into()]).unwrap();
+        assert_eq!((entry.opted_out, entry.shelved(), entry.records.len()), (false, None, 1));
+        assert_eq!(entry.decisive().map(|event| event.at), Some(at(4)));
+        assert!(entry.opt_out(event(5, true, Source::Manual)), "said again after it was cleared");
+        assert_eq!((entry.history.len(), entry.decisive().map(|event| event.at)), (4, Some(at(5))));
+    }
+
+    #[test]
+    fn a_full_history_takes_no_resubscribe_and_every_opt_out() {
+        let mut entry = unknown();
+        let cleared = |entry: &mut OptOut| entry.resubscribe(event(1, false, Source::Admin), Vec::new());
+        while entry.opt_out(event(1, true, Source::Manual)) && cleared(&mut entry).is_ok() {}
+        assert!(entry.opted_out && entry.history.len() >= MAX_EVENTS, "{}", entry.history.len());
+        assert!(serde_json::to_string(&entry).unwrap().len() < 350_000);
+    }
+
+    #[test]
+    fn a_refusal_is_kept_once_an_hour() {
+        let mut entry = unknown();
+        let kept = [(0, "optedOut"), (3_599, "optedOut"), (3_600, "emailInvalid"), (3_700, "emailInvalid")];
+        assert_eq!(kept.map(|(second, reason)| entry.refused(reason, at(second))), [true, false, true, false]);
+        for second in 0..200 {
+            entry.refused("optedOut", at(10_000 + second * 3_600));
+        }
+        assert_eq!(entry.refusals.len(), MAX_KEPT);
+    }
+
+    #[test]
+    fn sources_are_read_in_any_case() {
+        for source in Source::ALL {
+            assert_eq!(Source::parse(&source.as_str().to_uppercase()), Ok(source));
+            assert_eq!(serde_json::to_value(source).unwrap(), source.as_str());
+        }
+        assert_eq!(Source::parse("link"), Ok(Source::ClickedLink));
+        assert!(Source::parse("who@example.com").unwrap_err().message.contains("Clicked Link"));
+    }
+}

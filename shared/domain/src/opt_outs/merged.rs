@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::entry::{Event, Source};
+use super::entry::{Event, MarketoMark, Source};
 use super::register::{self, Said};
 use super::{Address, OptOut};
 use crate::Failure;
@@ -44,13 +44,32 @@ pub async fn merged(
         .collect();
     let entries = register::read(register, pairs.iter().map(|(from, _)| from.clone())).await?;
     let said: Vec<Said> = pairs
-        .into_iter()
+        .iter()
         .filter_map(|(from, to)| {
-            let event = inherited(entries.get(&from)?, clock)?;
-            Some(Said { address: to, event, sent: None })
+            let event = inherited(entries.get(from)?, clock)?;
+            Some(Said { address: to.clone(), event, sent: None })
         })
         .collect();
-    register::add(register, &said).await.map(drop)
+    register::add(register, &said).await?;
+    inherit_marks(register, &pairs, &entries).await
+}
+
+/// What Marketo said no to of those who are gone, it said of whoever is left.
+async fn inherit_marks(
+    register: &dyn OptOutRegister,
+    pairs: &[(Address, Address)],
+    entries: &BTreeMap<Address, OptOut>,
+) -> Result<(), Failure> {
+    let marks: BTreeMap<&Address, &MarketoMark> =
+        pairs.iter().filter_map(|(from, to)| Some((to, entries.get(from)?.marketo.as_ref()?))).collect();
+    let addresses = marks.keys().map(|address| (*address).clone()).collect();
+    register::alter(register, addresses, |entry| {
+        let Some(mark) = marks.get(&entry.address).filter(|_| entry.marketo.is_none()) else { return false };
+        entry.marketo = Some((*mark).clone());
+        true
+    })
+    .await
+    .map(drop)
 }
 
 /// Who is left of a person, through all merges that are told of together.

@@ -27,5 +27,5 @@ pub use plan::Tick;
 pub use reconcile::{Occasion, Reconciled, Step, dry_run, lag, push, reconcile};
 pub use register::{Added, Said, add, event, for_each, read};
 pub use resubscribe::{Resubscribed, resubscribe};
-pub use state::{FirstLook, KEY, reopen};
+pub use state::{FirstLook, KEY, in_step_at, reopen};
 pub use status::{FLOW, OptOutReject, OptOutStatus, explain, rejects, retry, status};

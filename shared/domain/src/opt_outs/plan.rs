@@ -203,3 +203,7 @@ impl Seen {
 fn is_fixed(record: &OptOutRecord) -> bool {
     record.deleted || record.converted
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -131,3 +131,11 @@ pub async fn reopen(ports: &OptOutPorts) -> Result<(), Failure> {
     lease.state.gate.reopen();
     lease.release().await
 }
+
+/// When the last pass began that read Salesforce to its end.
+///
+/// # Errors
+/// `Unavailable`, `CorruptState`.
+pub async fn in_step_at(state: &dyn SyncState) -> Result<Option<Timestamp>, Failure> {
+    Ok(peek(state).await?.in_step_at)
+}

@@ -12,26 +12,17 @@ use domain::{Failure, FailureKind, Timestamp};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::item::{ID, REV};
+use super::listing::{Index, Listing, number, text};
 use super::writes::{self, Write};
-use super::{Attributes, ClockHandle, Item, KEYS_PER_READ, READS_IN_FLIGHT, on_table, read_batch};
-use crate::entries::{self, StoredEntry, is_storable, shelf_name, stored_entries};
-
-/// Most pages of one listing: an index page holds thousands of places, so that more than this is a fault.
-const SHELF_PAGES: usize = 1_000;
+use super::{Attributes, ClockHandle, Item, KEYS_PER_READ, READS_IN_FLIGHT, read_batch};
+use crate::entries::{self, StoredEntry, is_storable, stored_entries};
+use crate::places::shelf_name;
 
 const BODY: &str = "body";
 const LAYOUT: &str = "layout";
 
 /// The layout written, and the only one read.
 const LAYOUT_NOW: &str = "1";
-
-/// An index of a destination, and the attributes that it lies over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Index {
-    pub name: &'static str,
-    pub shelf: &'static str,
-    pub at: &'static str,
-}
 
 pub(super) const BY_MARKETO: Index = Index { name: "by-marketo", shelf: "marketoShelf", at: "marketoAt" };
 pub(super) const BY_SALESFORCE: Index = Index { name: "by-salesforce", shelf: "salesforceShelf", at: "salesforceAt" };
@@ -152,54 +143,10 @@ impl ActivityLedger for DynamoLedger {
         limit: usize,
     ) -> Result<Vec<Shelved>, Failure> {
         let Some(span) = entries::span(until, from)? else { return Ok(Vec::new()) };
-        let (call, index, name) = (on_table("dynamodb:Query", &self.table), index(destination), shelf_name(shelf));
-        let mut start = span.from.map(|(at, id)| {
-            let mut start = key(id);
-            start.extend([(index.shelf.to_owned(), text(name)), (index.at.to_owned(), number(at))]);
-            start
-        });
-        let mut found = Vec::new();
-        for _ in 0..SHELF_PAGES {
-            if found.len() >= limit {
-                return Ok(found);
-            }
-            let page = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .index_name(index.name)
-                .key_condition_expression("#shelf = :shelf AND #at <= :until")
-                .expression_attribute_names("#shelf", index.shelf)
-                .expression_attribute_names("#at", index.at)
-                .expression_attribute_values(":shelf", text(name))
-                .expression_attribute_values(":until", number(span.until))
-                .limit(i32::try_from(limit - found.len()).unwrap_or(i32::MAX))
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| call.failure(&error))?;
-            for item in page.items.iter().flatten() {
-                found.push(self.shelved(index, item)?);
-            }
-            start = page.last_evaluated_key.filter(|key| !key.is_empty());
-            if start.is_none() {
-                return Ok(found);
-            }
-        }
-        Err(Failure::new(
-            FailureKind::CorruptState,
-            format!(
-                "index `{}` of table `{}` gave more than {SHELF_PAGES} pages for one listing",
-                index.name, self.table
-            ),
-        ))
+        let index = index(destination);
+        let from = span.from.map(|(at, id)| (at, key(id)));
+        let listing = Listing { client: &self.client, table: &self.table, index, shelf, until: span.until };
+        let found = listing.read(from, limit).await?;
+        found.iter().map(|item| self.shelved(index, item)).collect()
     }
-}
-
-fn text(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
-}
-
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
 }

@@ -6,6 +6,8 @@
 
 mod item;
 mod ledger;
+mod listing;
+mod opt_outs;
 mod people;
 mod state;
 mod statements;
@@ -13,6 +15,7 @@ mod tables;
 mod writes;
 
 pub use ledger::DynamoLedger;
+pub use opt_outs::DynamoOptOuts;
 pub use people::DynamoPeople;
 pub use state::DynamoState;
 pub use tables::{PeopleTables, Tables, create_tables, drop_table, missing_tables};

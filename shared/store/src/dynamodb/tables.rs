@@ -12,6 +12,7 @@ use domain::{Failure, FailureKind};
 use super::item::{BY_EMAIL, BY_SALESFORCE_ID, EMAIL_KEY, ID, SFDC_KEY};
 use super::ledger::{BY_MARKETO, BY_SALESFORCE};
 use super::on_table;
+use super::opt_outs::{BY_PUSH, EMAIL};
 use super::state::KEY;
 
 /// Names of the tables, the stack's prefix included.
@@ -23,6 +24,8 @@ pub struct Tables {
     pub sync_state: String,
     /// The ledger of activities.
     pub activities: String,
+    /// The register of opt-outs.
+    pub opt_outs: String,
 }
 
 /// Names of the tables that the people flow knows.
@@ -34,20 +37,17 @@ pub struct PeopleTables {
     pub sync_state: String,
 }
 
-impl PeopleTables {
-    /// All tables, once the one of the activities is known too.
-    #[must_use]
-    pub fn and_activities(self, activities: impl Into<String>) -> Tables {
-        Tables { people: self.people, sync_state: self.sync_state, activities: activities.into() }
-    }
-}
-
 impl Tables {
-    /// The names under a prefix: `{prefix}people`, `{prefix}sync-state`, `{prefix}activities`.
+    /// The names under a prefix: `{prefix}people`, `{prefix}sync-state`, `{prefix}activities`, `{prefix}opt-outs`.
     #[must_use]
     pub fn with_prefix(prefix: &str) -> Self {
         let name = |thing: &str| format!("{prefix}{thing}");
-        Self { people: name("people"), sync_state: name("sync-state"), activities: name("activities") }
+        Self {
+            people: name("people"),
+            sync_state: name("sync-state"),
+            activities: name("activities"),
+            opt_outs: name("opt-outs"),
+        }
     }
 
     /// Those that the people flow knows.
@@ -63,7 +63,7 @@ impl Tables {
 /// `Unavailable` when the endpoint does not answer, `AccessDenied`.
 pub async fn missing_tables(client: &Client, tables: &Tables) -> Result<Vec<String>, Failure> {
     let mut missing = Vec::new();
-    for table in [&tables.people, &tables.sync_state, &tables.activities] {
+    for table in [&tables.people, &tables.sync_state, &tables.activities, &tables.opt_outs] {
         match client.describe_table().table_name(table).send().await {
             Ok(_) => {}
             Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
@@ -96,7 +96,9 @@ pub async fn create_tables(client: &Client, tables: &Tables) -> Result<(), Failu
     create(client, &tables.people, ID, ScalarAttributeType::N, &people).await?;
     create(client, &tables.sync_state, KEY, ScalarAttributeType::S, &[]).await?;
     let activities = [BY_MARKETO, BY_SALESFORCE].map(|index| (index.name, index.shelf, Some(index.at)));
-    create(client, &tables.activities, ID, ScalarAttributeType::S, &activities).await
+    create(client, &tables.activities, ID, ScalarAttributeType::S, &activities).await?;
+    let opt_outs = [(BY_PUSH.name, BY_PUSH.shelf, Some(BY_PUSH.at))];
+    create(client, &tables.opt_outs, EMAIL, ScalarAttributeType::S, &opt_outs).await
 }
 
 /// An index: its name, its text key, and the number that it is sorted by, where it is.

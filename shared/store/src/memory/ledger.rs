@@ -1,8 +1,7 @@
 //! The ledger of activities in memory. Entries are kept as text, so that what is read went through JSON as it does on DynamoDB; listings
 //! may be made to lag behind, as they do there.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
-use std::ops::Bound;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -10,8 +9,9 @@ use domain::activities::{ActivityId, Destination, Entry};
 use domain::ports::{ActivityLedger, EntryWrite, PutOutcome, Shelf, Shelved};
 use domain::{Failure, FailureKind, Timestamp};
 
+use super::index::Index;
 use super::lock;
-use crate::entries::{self, Place, StoredEntry, stored_entries};
+use crate::entries::{self, StoredEntry, stored_entries};
 
 /// The ledger of activities in memory.
 #[derive(Debug, Default)]
@@ -22,18 +22,7 @@ pub struct MemoryLedger {
 #[derive(Debug, Default)]
 struct Kept {
     entries: HashMap<ActivityId, (u64, String)>,
-    index: Index,
-}
-
-/// Where entries stand, as listings show it.
-#[derive(Debug, Default)]
-struct Index {
-    places: HashMap<ActivityId, Vec<Place>>,
-    shelves: BTreeMap<(Destination, Shelf), BTreeSet<(i64, ActivityId)>>,
-    /// Writes that listings do not show yet, in their order.
-    unseen: VecDeque<(ActivityId, Vec<Place>)>,
-    /// How many those may be.
-    lag: usize,
+    index: Index<(Destination, Shelf), ActivityId>,
 }
 
 impl MemoryLedger {
@@ -47,13 +36,12 @@ impl MemoryLedger {
     /// one write more, so that whoever keeps looking sees everything.
     #[must_use]
     pub fn lagging(writes: usize) -> Self {
-        let index = Index { lag: writes, ..Index::default() };
-        Self { kept: Mutex::new(Kept { index, ..Kept::default() }) }
+        Self { kept: Mutex::new(Kept { index: Index::lagging(writes), ..Kept::default() }) }
     }
 
     /// Lets listings show everything that was written so far.
     pub fn catch_up(&self) {
-        lock(&self.kept).index.show_all_but(0);
+        lock(&self.kept).index.catch_up();
     }
 
     /// All entries, in the order of their ids.
@@ -79,29 +67,10 @@ impl Kept {
         if self.entries.get(&id).map(|(rev, _)| *rev) != seen {
             return PutOutcome::Conflict;
         }
-        self.index.unseen.push_back((id.clone(), places));
-        self.index.show_all_but(self.index.lag);
+        let places = places.into_iter().map(|place| ((place.destination, place.shelf), place.at));
+        self.index.moved(id.clone(), places.collect());
         self.entries.insert(id, (rev, body));
         PutOutcome::Stored
-    }
-}
-
-impl Index {
-    /// Shows the oldest writes, until no more than `lag` are left.
-    fn show_all_but(&mut self, lag: usize) {
-        while self.unseen.len() > lag
-            && let Some((id, places)) = self.unseen.pop_front()
-        {
-            for place in self.places.remove(&id).unwrap_or_default() {
-                if let Some(shelf) = self.shelves.get_mut(&(place.destination, place.shelf)) {
-                    shelf.remove(&(place.at, id.clone()));
-                }
-            }
-            for place in &places {
-                self.shelves.entry((place.destination, place.shelf)).or_default().insert((place.at, id.clone()));
-            }
-            self.places.insert(id, places);
-        }
     }
 }
 
@@ -128,18 +97,7 @@ impl ActivityLedger for MemoryLedger {
         limit: usize,
     ) -> Result<Vec<Shelved>, Failure> {
         let Some(span) = entries::span(until, from)? else { return Ok(Vec::new()) };
-        let start = span.from.map_or(Bound::Unbounded, |(at, id)| Bound::Excluded((at, id.clone())));
-        let mut kept = lock(&self.kept);
-        let places = kept.index.shelves.get(&(destination, shelf));
-        let found = places
-            .into_iter()
-            .flat_map(|places| places.range((start.clone(), Bound::Unbounded)))
-            .take_while(|(at, _)| *at <= span.until)
-            .take(limit)
-            .filter_map(|(at, id)| entries::shelved(*at, id.clone()))
-            .collect();
-        let unseen = kept.index.unseen.len();
-        kept.index.show_all_but(unseen.saturating_sub(1));
-        Ok(found)
+        let found = lock(&self.kept).index.list((destination, shelf), &span, limit);
+        Ok(found.into_iter().filter_map(|(at, id)| entries::shelved(at, id)).collect())
     }
 }

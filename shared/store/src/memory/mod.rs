@@ -1,13 +1,16 @@
 //! The ports in memory, for tests and for runs without AWS. They mean exactly what the ones on AWS mean, milliseconds, revisions and
 //! sizes included; the contract suite holds both to it. Nothing here outlives the process.
 
+mod index;
 mod ledger;
+mod opt_outs;
 mod people;
 mod queue;
 mod shelf;
 mod state;
 
 pub use ledger::MemoryLedger;
+pub use opt_outs::MemoryOptOuts;
 pub use people::MemoryPeople;
 pub use queue::{Counts, Delivery, MemoryQueue, Misbehaviour};
 pub use state::MemoryState;

@@ -16,7 +16,7 @@ use store::{DynamoLedger, DynamoPeople, DynamoState};
 use system_tests::lock;
 use system_tests::world::Seeded;
 
-use super::clock::JumpClock;
+use crate::support::clock::JumpClock;
 use crate::support::embedded::Embedded;
 
 /// Messages of one invocation.

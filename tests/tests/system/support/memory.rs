@@ -13,7 +13,7 @@ use domain::{Failure, lease};
 use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials};
 use runtime::DiskSpools;
 use simulator_marketo::{ClockMode, Config, Simulator, World};
-use store::MemoryQueue;
+use store::{MemoryOptOuts, MemoryQueue};
 
 use super::unsure::{KeptQueue, UnsurePeople, UnsureState};
 use system_tests::compare;
@@ -143,7 +143,7 @@ impl SmallWorld {
     /// Pulls until caught up.
     pub async fn pull_all(&self, overlap: Overlap) {
         for _ in 0..MOST_TICKS {
-            if pull::pull(&self.changes, overlap, None).await.unwrap().caught_up {
+            if pull::pull(&self.changes, &MemoryOptOuts::new(), overlap, None).await.unwrap().caught_up {
                 return;
             }
         }
@@ -152,7 +152,7 @@ impl SmallWorld {
 
     /// One pull, whatever comes of it.
     pub async fn pull_once(&self, overlap: Overlap) -> Result<pull::Pulled, Failure> {
-        pull::pull(&self.changes, overlap, None).await
+        pull::pull(&self.changes, &MemoryOptOuts::new(), overlap, None).await
     }
 
     /// Where the pull stands.

@@ -14,3 +14,4 @@ pub(crate) mod salesforce_id;
 pub(crate) mod state;
 pub(crate) mod text;
 pub(crate) mod truth;
+pub(crate) mod unsubscribed;

@@ -137,10 +137,25 @@ impl State {
         if old == new {
             return;
         }
+        if which == Text::Email {
+            self.unsubscribed.leaves(&record.person);
+            self.unsubscribe_with(record, new.as_deref(), when);
+        }
         record.person.text[which as usize].clone_from(&new);
         record.person.updated_at = when.now_ms / 1000;
         let (old, new) = (old.map_or(Value::Null, Value::from), new.map_or(Value::Null, Value::from));
         self.log_change(record.person.id, fields::of_text(which), old, new, source, when);
+    }
+
+    /// A person gets an address that unsubscribed before.
+    fn unsubscribe_with(&mut self, record: &mut Record, email: Option<&str>, when: When) {
+        let Some(field) = fields::by_name("unsubscribed") else { return };
+        if !email.is_some_and(|email| self.unsubscribed.holds(email)) {
+            return;
+        }
+        record.person.set.retain(|(id, _)| *id != field.id);
+        record.person.set.push((field.id, Value::Bool(true)));
+        self.log_change(record.person.id, field, Value::Bool(false), Value::Bool(true), "Durable unsubscribe", when);
     }
 
     fn log_change(&mut self, id: i64, field: &'static Field, old: Value, new: Value, source: &'static str, when: When) {
@@ -169,6 +184,7 @@ impl State {
 
     pub(crate) fn delete(&mut self, id: i64, when: When) {
         let Some(mut record) = self.living(id) else { return };
+        self.unsubscribed.leaves(&record.person);
         record.fate = Fate::Deleted;
         let name = record.person.name();
         self.put(record);
@@ -183,6 +199,7 @@ impl State {
     /// The loser vanishes; the survivor may take over what it lacks, without further log entries.
     pub(crate) fn merge(&mut self, survivor: i64, loser: i64, reported_deleted: bool, when: When) {
         let (Some(mut winner), Some(mut gone)) = (self.living(survivor), self.living(loser)) else { return };
+        self.unsubscribed.leaves(&gone.person);
         gone.fate = Fate::MergedInto(survivor);
         let name = gone.person.name();
         let takes_over = self.dice.chance(0.6);

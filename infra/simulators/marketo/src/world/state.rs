@@ -13,6 +13,7 @@ use super::history::{HistoryView, Log};
 use super::people::Base;
 use super::person::{Person, Role};
 use super::salesforce_id;
+use super::unsubscribed::Unsubscribed;
 use crate::config::StreamConfig;
 
 /// Whether a person still exists.
@@ -168,12 +169,13 @@ pub(crate) struct State {
     /// Operations whose records change only when they become visible.
     pub(crate) pending: Vec<Pending>,
     pub(crate) custom_types: CustomTypes,
+    pub(crate) unsubscribed: Unsubscribed,
     pub(crate) list_members: HashMap<i64, std::collections::BTreeSet<i64>>,
     index: Arc<TextIndex>,
 }
 
 impl State {
-    pub(crate) fn new(base: Arc<Base>, streams: StreamConfig) -> Self {
+    pub(crate) fn new(base: Arc<Base>, streams: StreamConfig, durable_unsubscribes: bool) -> Self {
         let next_id = base.end_id() + 3;
         let log = Log { next: base.people, ..Log::default() };
         Self {
@@ -186,6 +188,7 @@ impl State {
             next_id,
             pending: Vec::new(),
             custom_types: CustomTypes::default(),
+            unsubscribed: Unsubscribed::new(durable_unsubscribes),
             list_members: HashMap::new(),
             index: Arc::default(),
             base,

@@ -1,4 +1,4 @@
-//! The machine's clock with jumps: pauses of minutes pass at once, for the loggers and for both simulated vendors alike.
+//! The machine's clock with jumps: pauses of minutes pass at once, for whoever is under test and for both simulated vendors alike.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

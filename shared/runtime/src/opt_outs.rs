@@ -1,0 +1,138 @@
+//! The keeping of opt-outs as Lambda calls it: messages of the queue `opt-outs`, each in Salesforce within the same invocation, and a schedule
+//! for both ways. Decides nothing about opt-outs.
+//!
+//! A message is done with once its opt-out stands in the register, so that a Salesforce that is down costs no deliveries.
+
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use domain::opt_outs::{self, Address, Occasion, OptOutMessage, Reconciled, Said};
+use domain::ports::OptOutPorts;
+use domain::{Failure, FailureKind, Timestamp};
+use serde_json::Value;
+
+use crate::metrics::{self, Metrics};
+use crate::queue::{Around, Handled, Redelivery, check_ids};
+use crate::schedule::{self, serve_both};
+use crate::{Error, SystemClock};
+
+/// Serves both triggers.
+///
+/// # Errors
+/// When the Lambda runtime ends.
+pub async fn serve(metrics: &Metrics, redelivery: &dyn Redelivery, ports: &OptOutPorts) -> Result<(), Error> {
+    serve_both(metrics, async |payload, stop| match payload.get("Records") {
+        Some(_) => on_messages(ports, redelivery, payload, stop).await,
+        None => schedule::outcome(tick(ports, stop).await.map(drop)).map(|()| Value::Null),
+    })
+    .await
+}
+
+async fn on_messages(
+    ports: &OptOutPorts,
+    redelivery: &dyn Redelivery,
+    payload: Value,
+    stop: Option<Timestamp>,
+) -> Result<Value, Error> {
+    let event: SqsEvent = serde_json::from_value(payload)?;
+    let around = Around { clock: &SystemClock, redelivery, ends: stop };
+    let (handled, addresses) = take_in(ports, event, around).await?;
+    metrics::of_messages(&handled);
+    // What fails from here on is in the register, and is tried again by the schedule; the messages are done with.
+    if let Err(failure) = push(ports, &addresses, stop).await {
+        tracing::warn!(failure.kind = ?failure.kind, failure.code = failure.code, "opt-outs wait for the next tick: {failure}");
+    }
+    Ok(serde_json::to_value(handled.response)?)
+}
+
+/// Takes a batch of messages into the register; gives which are to be delivered again, and the addresses that said no.
+///
+/// # Errors
+/// When a record has no message id.
+pub async fn take_in(
+    ports: &OptOutPorts,
+    event: SqsEvent,
+    around: Around<'_>,
+) -> Result<(Handled, Vec<Address>), Error> {
+    check_ids(&event)?;
+    let now = ports.clock.now();
+    let (mut handled, mut said, mut taken) = (Handled::default(), Vec::new(), Vec::new());
+    for record in &event.records {
+        match OptOutMessage::parse(record.body.as_deref().unwrap_or_default()) {
+            Ok(message) => {
+                said.push(of_message(message, sent_at(record), now));
+                taken.push(record);
+            }
+            Err(unusable) => {
+                let failure = Failure::new(FailureKind::BadRequest, format!("it is no opt-out: {unusable}"));
+                around.fail(&mut handled, record, &failure).await;
+            }
+        }
+    }
+    if let Err(failure) = opt_outs::add(&*ports.register, &said).await {
+        for record in taken {
+            around.fail(&mut handled, record, &failure).await;
+        }
+        return Ok((handled, Vec::new()));
+    }
+    Ok((handled, said.into_iter().map(|said| said.address).collect()))
+}
+
+fn of_message(mut message: OptOutMessage, sent: Option<Timestamp>, now: Timestamp) -> Said {
+    message.at = message.at.or(sent);
+    Said { event: message.event(now), address: message.address, sent }
+}
+
+/// When a message was first sent.
+fn sent_at(record: &SqsMessage) -> Option<Timestamp> {
+    let sent = record.attributes.get("SentTimestamp")?.parse().ok()?;
+    Timestamp::from_millisecond(sent).ok()
+}
+
+/// Has Salesforce know of addresses that just said no.
+///
+/// # Errors
+/// Those of our own store, and of the settings; what is due stays due.
+pub async fn push(ports: &OptOutPorts, addresses: &[Address], stop: Option<Timestamp>) -> Result<Reconciled, Failure> {
+    if addresses.is_empty() {
+        return Ok(Reconciled::default());
+    }
+    let done = opt_outs::push(ports, addresses, stop).await?;
+    told(&done);
+    metrics::of_opt_outs(&done);
+    Ok(done)
+}
+
+/// One pass of the schedule.
+///
+/// # Errors
+/// The first failure that an operator has to see; what is due stays due.
+pub async fn tick(ports: &OptOutPorts, stop: Option<Timestamp>) -> Result<Reconciled, Failure> {
+    let done = opt_outs::reconcile(ports, Occasion::Scheduled, stop).await;
+    let now = ports.clock.now();
+    // Without them, two metrics are absent from this pass.
+    let (lag, since) = (opt_outs::lag(ports).await.ok(), opt_outs::in_step_at(&*ports.state).await.ok().flatten());
+    let read_lag = since.map(|at| now.duration_since(at).as_secs().max(0).unsigned_abs());
+    metrics::of_opt_out_pass(done.as_ref().ok(), lag.map(|lag| lag.as_secs().unsigned_abs()), read_lag);
+    let done = done?;
+    told(&done);
+    if let Some(problem) = done.closed.as_ref().filter(|problem| problem.needs_operator) {
+        let failure = Failure::new(problem.kind, problem.message.clone());
+        return Err(Failure { code: problem.code.clone(), ..failure });
+    }
+    Ok(done)
+}
+
+fn told(done: &Reconciled) {
+    if done.planned > 0 || done.held_back > 0 {
+        tracing::info!(
+            opt_outs.taken_in = done.in_actions,
+            opt_outs.ticked = done.in_salesforce,
+            opt_outs.restored = done.restored,
+            opt_outs.rejected = done.rejected,
+            opt_outs.held_back = done.held_back,
+            "opt-outs brought in step"
+        );
+    }
+    if let Some(problem) = &done.closed {
+        tracing::warn!(failure.kind = ?problem.kind, failure.code = problem.code, "opt-outs wait, Salesforce takes nothing: {}", problem.message);
+    }
+}

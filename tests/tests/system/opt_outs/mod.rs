@@ -1,0 +1,8 @@
+//! Stories of opt-outs: both vendors simulated behind real HTTP, the register on the embedded DynamoDB.
+
+mod calls;
+mod checks;
+mod stage;
+mod thousands;
+mod troubles;
+mod unticked;
