@@ -80,6 +80,31 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
     },
+    /// Opt addresses out, resubscribe them, list them.
+    Optout {
+        #[command(subcommand)]
+        action: OptoutAction,
+    },
+    /// Tell whether a mail may go to addresses, one JSON object a line; exit 1 if to one it may not.
+    CanSend {
+        /// Email addresses.
+        #[arg(value_name = "EMAIL")]
+        emails: Vec<String>,
+        /// More of them, one a line.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+        /// The mail is no commercial one: unsubscribes do not hold it up, blocked domains do.
+        #[arg(long)]
+        non_commercial: bool,
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+    },
+    /// Bring both sides in step: one pass.
+    Reconcile {
+        #[command(subcommand)]
+        what: ReconcileWhat,
+    },
     /// Show what could not be written, why, and when it is tried again; or try again now.
     Rejects {
         #[command(subcommand)]
@@ -162,6 +187,71 @@ pub enum Target {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum OptoutAction {
+    /// An address said no: no mail goes there any more, and Salesforce is told.
+    Add {
+        /// The address.
+        email: String,
+        /// Where from: Manual, Clicked Link, Salesforce, Bounce, Import or Admin.
+        #[arg(long, default_value = "Manual")]
+        source: String,
+        /// Why.
+        #[arg(long)]
+        reason: Option<String>,
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+    },
+    /// Resubscribe an address, here and in Salesforce in one act: an admin has documented new consent.
+    Remove {
+        /// The address.
+        email: String,
+        /// How the person gave new consent, and where that is documented.
+        #[arg(long)]
+        reason: Option<String>,
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+    },
+    /// Print one JSON object a line: every address that ever said no.
+    List {
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+    },
+    /// Take opt-outs in from a CSV file with a column `email`, and perhaps `reason` and `date`.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// Where from, as for `add`.
+        #[arg(long, default_value = "Import")]
+        source: String,
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ReconcileWhat {
+    /// Opt-outs, here and in Salesforce.
+    Unsubscribes {
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+        /// Print what would be done, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+        /// Look at every record again, not only at those changed since the last pass.
+        #[arg(long)]
+        full: bool,
+        /// Write the figures to this file.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub enum RejectsAction {
     /// Print one JSON object a line.
     List {
@@ -190,6 +280,8 @@ pub struct RejectsOf {
 pub enum Flow {
     /// Sales activities.
     Activities,
+    /// Opt-outs.
+    OptOuts,
 }
 
 /// What `bench` can measure.

@@ -225,10 +225,10 @@ fn lambda_event(deliveries: Vec<Delivery>) -> (Vec<(String, String)>, SqsEvent) 
 }
 
 async fn pull_until_caught_up(embedded: &Embedded, overlap: Overlap) -> Result<Pulled, CommandFailure> {
-    let mut failed = 0;
+    let (mut failed, opt_outs) = (0, embedded.tables.opt_outs());
     let mut sum = Pulled::default();
     loop {
-        match pull::pull(&embedded.changes, overlap, None).await {
+        match pull::pull(&embedded.changes, &*opt_outs, overlap, None).await {
             Ok(pulled) => {
                 sum.writes += pulled.writes;
                 sum.read += pulled.read;

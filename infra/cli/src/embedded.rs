@@ -7,13 +7,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::config::{self, BehaviorVersion, Credentials, Region};
 use domain::budget::Purpose;
 use domain::initial_sync::{self, coordinator};
-use domain::ports::{ActivityLedger, PeoplePorts, PeopleQueues, SyncState};
+use domain::ports::{ActivityLedger, OptOutRegister, PeoplePorts, PeopleQueues, SyncState};
 use domain::{lease, pull};
 use dynoxide::Database;
 use marketo::{ClientStats, MarketoClient};
 use runtime::wiring::{PeopleParts, people_ports};
 use runtime::{SystemChance, SystemClock};
-use store::{DynamoLedger, DynamoState, MemoryQueue, Tables};
+use store::{DynamoLedger, DynamoOptOuts, DynamoState, MemoryQueue, Tables};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -67,6 +67,11 @@ impl LocalTables {
 }
 
 impl LocalTables {
+    /// The register of opt-outs.
+    pub fn opt_outs(&self) -> Arc<dyn OptOutRegister> {
+        Arc::new(DynamoOptOuts::new(self.dynamodb.clone(), &self.names.opt_outs, Arc::new(SystemClock)))
+    }
+
     /// The ledger of activities.
     pub fn ledger(&self) -> Arc<dyn ActivityLedger> {
         Arc::new(DynamoLedger::new(self.dynamodb.clone(), &self.names.activities, Arc::new(SystemClock)))

@@ -49,7 +49,8 @@ impl Logging {
         // This process alone owns the tables, so whoever sat at a desk is gone.
         activities::reopen(&ports).await?;
         if let Some(simulator) = &salesforce.simulator {
-            salesforce::fill(&simulator.world(), &people_table::all(&*ports.people).await?)?;
+            let ticked = salesforce::ticked(&*embedded.tables.opt_outs()).await?;
+            salesforce::fill(&simulator.world(), &people_table::all(&*ports.people).await?, &ticked)?;
         }
         // A built-in Marketo forgets its types with each run.
         if embedded.environment.simulator.is_some() {
@@ -64,7 +65,8 @@ impl Logging {
 pub fn ports(embedded: &Embedded, salesforce: &SalesforceEnvironment) -> LogPorts {
     log_ports(LogParts {
         dynamodb: embedded.tables.dynamodb.clone(),
-        tables: embedded.tables.names.clone(),
+        tables: embedded.tables.names.of_people(),
+        activities_table: embedded.tables.names.activities.clone(),
         marketo: embedded.environment.marketo.clone(),
         limits: embedded.environment.limits,
         salesforce: salesforce.config.clone(),

@@ -11,6 +11,7 @@ mod embedded;
 mod environment;
 mod failure;
 mod logging;
+mod opt_outs;
 mod output;
 mod people_table;
 mod progress;

@@ -1,6 +1,10 @@
 //! Where Salesforce is for a local run: what the environment names, or a built-in simulator that knows the people stored here.
 
+use std::collections::BTreeSet;
+
+use domain::opt_outs::{self, Known};
 use domain::people::{Field, PersonRow, Status};
+use domain::ports::OptOutRegister;
 use runtime::config::{EnvReader, Lookup};
 use salesforce::{Login, LoginUrl, PlainCredentials, SalesforceConfig, Version};
 use serde_json::{Value, json};
@@ -55,8 +59,21 @@ impl SalesforceEnvironment {
     }
 }
 
-/// Puts the leads and contacts of the people stored here into a simulated Salesforce, as Marketo's own sync would have it.
-pub fn fill(world: &World, rows: &[PersonRow]) -> Result<(), CommandFailure> {
+/// Ids of the records whose opt-out box is known to be ticked. A built-in Salesforce forgets them with each run.
+pub async fn ticked(register: &dyn OptOutRegister) -> Result<BTreeSet<String>, CommandFailure> {
+    let mut ticked = BTreeSet::new();
+    opt_outs::for_each(register, |entry| {
+        let known = entry.records.into_iter().filter(|(_, known)| matches!(known, Known::Ticked { .. }));
+        ticked.extend(known.map(|(record, _)| record));
+        Ok(())
+    })
+    .await?;
+    Ok(ticked)
+}
+
+/// Puts the leads and contacts of the people stored here into a simulated Salesforce, as Marketo's own sync would have it; `ticked` are those
+/// whose box is ticked.
+pub fn fill(world: &World, rows: &[PersonRow], ticked: &BTreeSet<String>) -> Result<(), CommandFailure> {
     let alive = |row: &&PersonRow| !row.shadow && !matches!(row.status, Status::Deleted | Status::Merged);
     let (mut contacts, mut leads) = (Vec::new(), Vec::new());
     for row in rows.iter().filter(alive) {
@@ -69,11 +86,12 @@ pub fn fill(world: &World, rows: &[PersonRow]) -> Result<(), CommandFailure> {
             "FirstName": value(Field::FirstName, 40), "LastName": or_unknown(value(Field::LastName, 80)),
             "Email": value(Field::Email, 80), "Title": value(Field::Title, 128), "Phone": value(Field::Phone, 40)
         });
+        let box_of = |id: &str| Value::from(ticked.contains(id));
         if let Some(id) = row.fields.get(Field::SfdcContactId) {
-            record["Id"] = id.into();
+            (record["Id"], record["HasOptedOutOfEmail"]) = (id.into(), box_of(id));
             contacts.push(record);
         } else if let Some(id) = row.fields.get(Field::SfdcLeadId) {
-            record["Id"] = id.into();
+            (record["Id"], record["HasOptedOutOfEmail"]) = (id.into(), box_of(id));
             record["Company"] = or_unknown(value(Field::Company, 255));
             leads.push(record);
         }

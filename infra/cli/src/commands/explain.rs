@@ -1,11 +1,13 @@
-//! `explain`: why a person is or is not synced, and where activities are logged.
+//! `explain`: why a person is or is not synced, where activities are logged, and whether mails may go.
 
 use std::path::Path;
 
-use domain::people::MarketoId;
+use domain::opt_outs::{self, Address};
+use domain::people::{Field, MarketoId};
 use domain::{activities, explain};
 
 use super::open;
+use crate::embedded::Embedded;
 use crate::failure::CommandFailure;
 use crate::output;
 
@@ -21,6 +23,7 @@ pub async fn run(state: &Path, person: &str) -> Result<(), CommandFailure> {
     };
     if explained.is_empty() {
         output::line("nobody with that email address is stored or in Marketo");
+        mail(&embedded, Address::of(person)).await?;
     }
     for one in explained {
         output::line(format!("{}: {}", one.id, if one.synced { "synced" } else { "not synced" }));
@@ -29,6 +32,18 @@ pub async fn run(state: &Path, person: &str) -> Result<(), CommandFailure> {
         for reason in one.reasons.into_iter().chain(logged) {
             output::line(format!("  {reason}"));
         }
+        let stored = row.as_ref().and_then(|row| row.fields.get(Field::Email));
+        mail(&embedded, stored.or(id.is_none().then_some(person)).and_then(Address::of)).await?;
+    }
+    Ok(())
+}
+
+/// Whether the address may be mailed.
+async fn mail(embedded: &Embedded, address: Option<Address>) -> Result<(), CommandFailure> {
+    let Some(address) = address else { return Ok(()) };
+    let tables = &embedded.tables;
+    for sentence in opt_outs::explain(&*tables.opt_outs(), &*tables.state, &address).await? {
+        output::line(format!("  {sentence}"));
     }
     Ok(())
 }

@@ -1,11 +1,14 @@
 //! One file per command. Each builds what it needs, calls use cases, and prints.
 
 mod bench;
+mod can_send;
 mod demo;
 mod deploy_local;
 mod explain;
 mod log;
+mod optout;
 mod provision;
+mod reconcile;
 mod rejects;
 mod settings;
 mod status;
@@ -14,7 +17,7 @@ mod verify;
 
 use std::path::Path;
 
-use crate::args::{Args, Command, RejectsAction, SettingsAction};
+use crate::args::{Args, Command, ReconcileWhat, RejectsAction, SettingsAction};
 use crate::embedded::Embedded;
 use crate::environment::Environment;
 use crate::failure::CommandFailure;
@@ -33,6 +36,13 @@ pub async fn run(args: Args) -> Result<(), CommandFailure> {
         Command::Verify { state, json } => verify::run(&state, json.as_deref()).await,
         Command::Explain { person, state } => explain::run(&state, &person).await,
         Command::Log { state, activities, json } => log::run(&state, &activities, json.as_deref()).await,
+        Command::Optout { action } => optout::run(action).await,
+        Command::CanSend { emails, file, non_commercial, state } => {
+            can_send::run(emails, file.as_deref(), non_commercial, &state).await
+        }
+        Command::Reconcile { what: ReconcileWhat::Unsubscribes { state, dry_run, full, json } } => {
+            reconcile::unsubscribes(&state, dry_run, full, json.as_deref()).await
+        }
         Command::Rejects { action: RejectsAction::List { of } } => rejects::list(&of).await,
         Command::Rejects { action: RejectsAction::Retry { of } } => rejects::retry(&of).await,
         Command::Provision { target, check, state } => provision::run(target, check, state.as_deref()).await,

@@ -1,24 +1,50 @@
 //! `rejects list` and `rejects retry`.
 
-use domain::activities;
+use std::path::Path;
+
+use domain::{activities, opt_outs};
 
 use super::open_logging;
-use crate::args::RejectsOf;
+use crate::args::{Flow, RejectsOf};
 use crate::embedded::LocalTables;
 use crate::failure::CommandFailure;
+use crate::opt_outs::{OptOuts, why_not};
 use crate::state_dir::StateDir;
 use crate::{logging, output};
 
+impl RejectsOf {
+    fn includes(&self, flow: Flow) -> bool {
+        self.flow.is_none_or(|only| only == flow)
+    }
+}
+
 pub async fn list(of: &RejectsOf) -> Result<(), CommandFailure> {
     let tables = LocalTables::open(Some(StateDir::open(&of.state)?)).await?;
-    for reject in activities::rejects(&*tables.ledger()).await? {
-        output::line(serde_json::to_string(&reject)?);
+    if of.includes(Flow::Activities) {
+        for reject in activities::rejects(&*tables.ledger()).await? {
+            output::line(serde_json::to_string(&reject)?);
+        }
+    }
+    if of.includes(Flow::OptOuts) {
+        for reject in opt_outs::rejects(&*tables.opt_outs()).await? {
+            output::line(serde_json::to_string(&reject)?);
+        }
     }
     Ok(())
 }
 
 pub async fn retry(of: &RejectsOf) -> Result<(), CommandFailure> {
-    let logging = open_logging(Some(&of.state)).await?;
+    if of.includes(Flow::Activities) {
+        retry_activities(&of.state).await?;
+    }
+    if of.includes(Flow::OptOuts) {
+        retry_opt_outs(&of.state).await?;
+    }
+    Ok(())
+}
+
+async fn retry_activities(state: &Path) -> Result<(), CommandFailure> {
+    let logging = open_logging(Some(state)).await?;
     let ports = &logging.ports;
     let before = activities::rejects(&*ports.ledger).await?;
     let ids = before.iter().map(|reject| reject.activity_id.clone()).collect();
@@ -27,4 +53,21 @@ pub async fn retry(of: &RejectsOf) -> Result<(), CommandFailure> {
     let left = activities::rejects(&*ports.ledger).await?.len();
     output::line(format!("{count} tried again, {left} are still not logged; `actions-sync rejects list` says why"));
     Ok(())
+}
+
+async fn retry_opt_outs(state: &Path) -> Result<(), CommandFailure> {
+    let opt_outs = OptOuts::open(state).await?;
+    let ports = &opt_outs.ports;
+    let addresses: Vec<_> = opt_outs::rejects(&*ports.register).await?.into_iter().map(|reject| reject.key).collect();
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    let count = opt_outs::retry(&*ports.register, &*ports.clock).await?;
+    let done = opt_outs.told("to Salesforce", opt_outs::push(ports, &addresses, None)).await?;
+    let left = opt_outs::rejects(&*ports.register).await?.len();
+    output::line(format!("{count} opt-outs tried again, {left} records are still refused"));
+    match why_not(&done) {
+        Some(why) if left == 0 => Err(CommandFailure::Wrong(why)),
+        _ => Ok(()),
+    }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use comfy_table::Table;
 use domain::activities::{self, LoggingStatus};
+use domain::opt_outs::{self, OptOutStatus};
 use domain::ports::Clock;
 use domain::status::{self, Problem, Status};
 use serde::Serialize;
@@ -19,6 +20,8 @@ struct All<'a> {
     #[serde(flatten)]
     people: &'a Status,
     activities: &'a LoggingStatus,
+    #[serde(rename = "optOuts")]
+    opt_outs: &'a OptOutStatus,
 }
 
 pub async fn run(state: &Path, json: Option<&Path>) -> Result<(), CommandFailure> {
@@ -26,7 +29,8 @@ pub async fn run(state: &Path, json: Option<&Path>) -> Result<(), CommandFailure
     let now = tables.clock.now();
     let status = status::status(&*tables.state, now).await?;
     let activities = activities::logging_status(&*tables.ledger(), &*tables.state, now).await?;
-    output::json(json, &All { people: &status, activities: &activities })?;
+    let opt_outs = opt_outs::status(&*tables.opt_outs(), &*tables.state, now).await?;
+    output::json(json, &All { people: &status, activities: &activities, opt_outs: &opt_outs })?;
     let mut table = Table::new();
     table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     table.set_header(["flow", "state", "last success", "where", "problem"]);
@@ -57,8 +61,17 @@ pub async fn run(state: &Path, json: Option<&Path>) -> Result<(), CommandFailure
         let place = format!("{} waiting, {} rejected{lag}", desk.waiting, desk.rejected);
         table.add_row([flow, &format!("{:?}", desk.state), &time(desk.last_success), &place, &problem(&desk.problem)]);
     }
+    let lag = if opt_outs.lag_seconds > 0 { format!(", {} s behind", opt_outs.lag_seconds) } else { String::new() };
+    table.add_row([
+        "opt-outs",
+        &format!("{:?}", opt_outs.state),
+        &time(opt_outs.last_success),
+        &format!("{} waiting, {} rejected{lag}", opt_outs.waiting, opt_outs.rejected),
+        &problem(&opt_outs.problem),
+    ]);
     output::line(table);
-    for notice in initial.notices.iter().chain(&activities.marketo.notices).chain(&activities.salesforce.notices) {
+    let logged = activities.marketo.notices.iter().chain(&activities.salesforce.notices);
+    for notice in initial.notices.iter().chain(logged).chain(&opt_outs.notices) {
         output::line(format!("note: {notice}"));
     }
     if let Some(refused) = &status.opportunities_refused {

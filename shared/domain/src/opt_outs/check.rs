@@ -7,6 +7,7 @@
 //! person with that very address, or an admin resubscribes the address.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -169,9 +170,10 @@ impl Checker {
             let found = addresses.iter().filter_map(|address| Some((address.clone(), kept.get(address)?.1.clone())));
             said.extend(found.map(|(address, consents)| (address, Known::Said(consents, Asked::Cache))));
         }
-        let unknown: Vec<Address> = addresses.into_iter().filter(|address| !said.contains_key(address)).collect();
+        let unknown = spread(addresses.into_iter().filter(|address| !said.contains_key(address)).collect());
+        let calls = unknown.len().div_ceil(MAX_ADDRESSES_PER_CALL).max(1);
         let mut failed = false;
-        for some in unknown.chunks(MAX_ADDRESSES_PER_CALL) {
+        for some in unknown.chunks(unknown.len().div_ceil(calls).max(1)) {
             // One that does not answer is not asked again for the rest.
             let answer = if failed { None } else { self.ask_marketo(some).await };
             failed = answer.is_none();
@@ -226,6 +228,17 @@ impl Checker {
         .await
         .map(drop)
     }
+}
+
+/// Addresses in an order in which those that Marketo knows lie among those that it does not: several people may have one address, and an answer
+/// holds no more people than a question holds addresses.
+fn spread(mut addresses: Vec<Address>) -> Vec<Address> {
+    addresses.sort_by_cached_key(|address| {
+        let mut hasher = DefaultHasher::new();
+        address.hash(&mut hasher);
+        hasher.finish()
+    });
+    addresses
 }
 
 fn decision(email: &str, reason: Reason, allowed: bool, opt_out: bool, marketo: Asked) -> Decision {

@@ -84,8 +84,10 @@ pub(super) struct Pass<'a> {
     pub extent: Extent,
     pub kept: Kept<'a>,
     pub done: Reconciled,
-    /// What a dry run would have done already.
-    assumed: BTreeSet<Address>,
+    /// Whether nobody has looked before.
+    pub first: bool,
+    /// Addresses that were looked at, in a pass that leaves them as they are: what has to be done about them is known.
+    looked_at: BTreeSet<Address>,
 }
 
 impl<'a> Pass<'a> {
@@ -96,7 +98,8 @@ impl<'a> Pass<'a> {
         extent: Extent,
         kept: Kept<'a>,
     ) -> Self {
-        Self { ports, settings, deadline, extent, kept, done: Reconciled::default(), assumed: BTreeSet::new() }
+        let (done, looked_at) = (Reconciled::default(), BTreeSet::new());
+        Self { ports, settings, deadline, extent, kept, done, first: false, looked_at }
     }
 
     fn has_time(&self) -> bool {
@@ -184,7 +187,7 @@ impl<'a> Pass<'a> {
         let records = page.iter().map(|record| (record.id.clone(), record.clone())).collect();
         let (field, boxes) = (self.settings.field, self.settings.fields.len());
         let mut wanted = Seen { records, entries }.out_of_step(field, boxes, self.ports.clock.now());
-        wanted.retain(|address| !self.assumed.contains(address));
+        wanted.retain(|address| !self.looked_at.contains(address));
         Ok(wanted)
     }
 
@@ -239,7 +242,8 @@ impl<'a> Pass<'a> {
     ) -> Result<BTreeMap<Address, super::OptOut>, Failure> {
         let addresses: Vec<Address> = addresses.into_iter().collect();
         let mut entries = register::read(&*self.ports.register, addresses.iter().cloned()).await?;
-        for address in addresses.iter().filter(|address| self.assumed.contains(*address)) {
+        // A dry run goes on as if it had taken them in.
+        for address in addresses.iter().filter(|address| self.looked_at.contains(*address)) {
             entries.entry(address.clone()).or_insert_with(|| super::OptOut::unknown(address.clone())).opted_out = true;
         }
         Ok(entries)
@@ -249,13 +253,13 @@ impl<'a> Pass<'a> {
     fn tell(&mut self, plan: &Plan) {
         for (address, part) in plan {
             if let Some(record) = &part.take_in
-                && self.assumed.insert(address.clone())
+                && self.looked_at.insert(address.clone())
             {
                 self.done.in_actions += 1;
                 self.done.steps.push(Step::OptOut { address: address.clone(), record: record.clone() });
             }
             if !part.ticks.is_empty() {
-                self.assumed.insert(address.clone());
+                self.looked_at.insert(address.clone());
             }
             for tick in &part.ticks {
                 self.done.in_salesforce += 1;
@@ -267,8 +271,8 @@ impl<'a> Pass<'a> {
 
     async fn apply(&mut self, asked: &BTreeSet<Address>, seen: &Seen, plan: Plan) -> Result<(), Stop> {
         let both = self.extent == Extent::Both;
-        // What was found before and put off is not found again.
-        let found = plan.values().filter(|part| both || !part.open);
+        // What an earlier pass found and put off is not found again.
+        let found = plan.values().filter(|part| both || self.first || !part.open);
         let boxes = found.map(|part| part.ticks.len() as u64).sum::<u64>();
         if both && boxes > 0 {
             self.ensure_usable().await?;
@@ -277,6 +281,7 @@ impl<'a> Pass<'a> {
         self.done.planned += boxes;
         if !both {
             self.done.held_back += boxes;
+            self.looked_at.extend(plan.into_keys());
             return Ok(());
         }
         let outcomes = self.tick(&plan).await?;

@@ -100,7 +100,9 @@ pub async fn reconcile(
     }
     let holds_back = lease.state.first_look.as_ref().is_none_or(|look| now < look.until);
     let extent = if holds_back && settings.sync { Extent::Inward } else { Extent::Both };
+    let first = lease.state.first_look.is_none();
     let mut pass = Pass::new(ports, &settings, deadline, extent, Kept::Held(lease));
+    pass.first = first;
     let worked = work(&mut pass, &settings, asked).await;
     if extent == Extent::Inward {
         let (in_salesforce, in_actions) = (pass.done.held_back, pass.done.in_actions);

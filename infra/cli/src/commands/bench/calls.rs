@@ -67,10 +67,10 @@ pub async fn measure(options: &Options) -> Result<Report, CommandFailure> {
 
 /// The pull of a minute in which nothing happened; the one before has read everything.
 async fn idle_pull(embedded: &Embedded, meter: &Meter, report: &mut Report) -> Result<(), CommandFailure> {
-    pull::pull(&embedded.changes, Overlap::WhenDue, None).await?;
+    pull::pull(&embedded.changes, &*embedded.tables.opt_outs(), Overlap::WhenDue, None).await?;
     meter.take();
     let before = embedded.client_stats().calls;
-    pull::pull(&embedded.changes, Overlap::WhenDue, None).await?;
+    pull::pull(&embedded.changes, &*embedded.tables.opt_outs(), Overlap::WhenDue, None).await?;
     let calls = (embedded.client_stats().calls - before) as f64;
     report.check("calls of an idle pull", calls, "calls", Target::AtMost(3.0), true);
     report.check("write units of an idle pull", meter.take().table_writes(), "units", Target::AtMost(2.0), true);

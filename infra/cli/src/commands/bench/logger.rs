@@ -1,6 +1,8 @@
 //! What the packaged activity-logger needs besides: the activity types in Marketo, a simulated Salesforce that knows who is synced, and an
 //! ordinary batch of messages.
 
+use std::collections::BTreeSet;
+
 use domain::Timestamp;
 use domain::activities::{self, TypeLayout};
 use jiff::SignedDuration;
@@ -38,7 +40,7 @@ impl Destinations {
         activities::provision_marketo(&*ports.marketo, TypeLayout::Eight).await?;
         let rows = people_table::all(&*ports.people).await?;
         if let Some(simulator) = &salesforce.simulator {
-            salesforce::fill(&simulator.world(), &rows)?;
+            salesforce::fill(&simulator.world(), &rows, &BTreeSet::new())?;
         }
         Ok(Self { salesforce, people: people_table::known_to_the_app(&rows), now: ports.clock.now() })
     }

@@ -122,6 +122,7 @@ impl Stack {
             people: self.output("PeopleTable")?.to_owned(),
             sync_state: self.output("SyncStateTable")?.to_owned(),
             activities: self.output("ActivitiesTable")?.to_owned(),
+            opt_outs: self.output("OptOutsTable")?.to_owned(),
         })
     }
 
