@@ -38,16 +38,19 @@ pub enum Flow {
     People,
     /// Sales activities into Marketo and Salesforce.
     Activities,
+    /// Opt-outs, here and in Salesforce.
+    OptOuts,
 }
 
 impl Flow {
-    /// Both.
-    const ALL: [Self; 2] = [Self::People, Self::Activities];
+    /// All of them.
+    const ALL: [Self; 3] = [Self::People, Self::Activities, Self::OptOuts];
 
     fn name(self) -> &'static str {
         match self {
             Self::People => "people",
             Self::Activities => "activities",
+            Self::OptOuts => "opt-outs",
         }
     }
 }
@@ -118,6 +121,7 @@ fn run(flow: Flow, seed: u64, spoken: bool) -> Run {
     let ended = parallel::caught(|| match flow {
         Flow::People => simulation::run(seed, spoken),
         Flow::Activities => simulation::activities::run(seed, spoken),
+        Flow::OptOuts => simulation::opt_outs::run(seed, spoken),
     });
     ended.unwrap_or_else(Run::failed)
 }

@@ -58,7 +58,7 @@ pub async fn take_in(
     for record in &event.records {
         match OptOutMessage::parse(record.body.as_deref().unwrap_or_default()) {
             Ok(message) => {
-                said.push(of_message(message, sent_at(record), now));
+                said.push(of_message(message, record, now));
                 taken.push(record);
             }
             Err(unusable) => {
@@ -76,9 +76,9 @@ pub async fn take_in(
     Ok((handled, said.into_iter().map(|said| said.address).collect()))
 }
 
-fn of_message(mut message: OptOutMessage, sent: Option<Timestamp>, now: Timestamp) -> Said {
-    message.at = message.at.or(sent);
-    Said { event: message.event(now), address: message.address, sent }
+fn of_message(mut message: OptOutMessage, record: &SqsMessage, now: Timestamp) -> Said {
+    message.at = message.at.or_else(|| sent_at(record));
+    Said { event: message.event(now), address: message.address, message: record.message_id.clone() }
 }
 
 /// When a message was first sent.

@@ -117,7 +117,7 @@ impl Model {
     async fn link(&mut self, world: &Small) -> Result<(), String> {
         let address = Address::of(&email("a")).unwrap();
         let event = opt_outs::event(&*world.ports.clock, Source::ClickedLink, None, None);
-        let said = [Said { address: address.clone(), event, sent: None }];
+        let said = [Said { address: address.clone(), event, message: None }];
         opt_outs::add(&*world.ports.register, &said).await.map_err(|failure| failure.to_string())?;
         self.no.insert(email("a"));
         // Somebody who was cut off may still hold the lease; then the next pass does it.

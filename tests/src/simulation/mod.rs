@@ -11,9 +11,11 @@ mod executor;
 mod faults;
 pub mod limits;
 mod network;
+pub mod opt_outs;
 mod scenario;
 mod storage;
 mod trace;
+mod way;
 mod witness;
 
 use std::sync::Arc;

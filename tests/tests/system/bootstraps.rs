@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use simulator_marketo::ChangeSet;
 use store::MemoryQueue;
 
-use crate::support::functions::{FUNCTIONS, Function};
+use crate::support::functions::{FUNCTIONS, Function, RECONCILER};
 use crate::support::sqs::{scheduled_event, sqs_event};
 use crate::support::stage::{BATCH_SIZE, CANARY_EMAIL, Stage, TICK, assert_no_canary, begin_run, metrics_of, queued};
 use system_tests::compare::assert_in_step;
@@ -232,9 +232,44 @@ async fn missing_settings_end_a_cold_start_and_are_named_together() {
     for function in FUNCTIONS {
         assert_names_what_is_missing(function, &[]).await;
         let required = required(function);
-        let missing = ["PEOPLE_TABLE", "MARKETO_SECRET_ARN"];
-        let two_missing: Vec<String> = required.iter().filter(|n| !missing.contains(&n.as_str())).cloned().collect();
-        assert_names_what_is_missing(function, &two_missing).await;
+        let missing = ["SYNC_STATE_TABLE", "MARKETO_SECRET_ARN", "SALESFORCE_SECRET_ARN"];
+        let some_missing: Vec<String> = required.iter().filter(|n| !missing.contains(&n.as_str())).cloned().collect();
+        assert_names_what_is_missing(function, &some_missing).await;
         assert_names_what_is_missing(function, &required[..2]).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_opt_out_is_in_salesforce_with_its_message_and_a_tick_takes_in_what_salesforce_says() {
+    let stage = Stage::set(10).await;
+    let world = stage.salesforce.world();
+    let contact = |email: &str, no: bool| json!({ "LastName": "Contact", "Email": email, "HasOptedOutOfEmail": no });
+    let ids = world.put("Contact", &[contact(CANARY_EMAIL, false), contact("bo@example.com", true)]).unwrap();
+    let reconciler = stage.start(RECONCILER).await;
+    let message = json!({ "v": 1, "email": CANARY_EMAIL, "source": "Clicked Link" }).to_string();
+    let no_message = format!("{{\"email\":\"{CANARY_EMAIL}\"}}");
+    let (event, bad_id) = queued(&stage.sqs.queues.opt_outs, vec![message, no_message.clone()], &no_message).await;
+    let answer = reconciler.invoke(&event).await;
+    assert_eq!(answer, Ok(json!({ "batchItemFailures": [{ "itemIdentifier": bad_id }] })));
+    assert_eq!(stage.sqs.take_changes(&event), [(bad_id, 0)], "it uses up its receives at once");
+    assert_eq!(world.record(&ids[0]).unwrap()["HasOptedOutOfEmail"], true);
+
+    assert_eq!(reconciler.invoke(&scheduled_event(RECONCILER)).await, Ok(Value::Null), "{}", reconciler.output());
+    let register = stage.tables.opt_outs();
+    let mut opted_out = Vec::new();
+    domain::opt_outs::for_each(&register, |entry| {
+        opted_out.push((entry.address.as_str().to_owned(), entry.opted_out));
+        Ok(())
+    })
+    .await
+    .unwrap();
+    opted_out.sort();
+    assert_eq!(opted_out, [("bo@example.com".to_owned(), true), (CANARY_EMAIL.to_owned(), true)]);
+    let output = reconciler.stop().await;
+    assert_no_canary(&output);
+    let metrics = metrics_of(&output);
+    let count = |line: usize, name: &str| metrics[line].get(name).copied();
+    assert_eq!((count(0, "OptOutBoxesTicked"), count(0, "MessagesRejected")), (Some(1), Some(1)));
+    assert_eq!((count(1, "OptOutsTakenIn"), count(1, "OptOutReconcilerSucceeded")), (Some(1), Some(1)));
+    assert!(count(1, "OptOutLagSeconds").is_some() && count(1, "OptOutReadLagSeconds").is_some());
 }

@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::opt_outs::{Address, Event};
 use domain::people::{Field, Status};
-use domain::ports::{PeopleTable, Queue};
+use domain::ports::{OptOutRegister, OptOutWrite, PeopleTable, Queue};
 use domain::{activities, initial_sync};
 use serde_json::json;
 use simulator_marketo::{ChangeSet, ExportConfig, Fault, FaultAction};
 use system_tests::template::Template;
 use system_tests::template::policy::{self, Permission};
 
-use crate::support::functions::{FUNCTIONS, Function, LOGGER};
+use crate::support::functions::{FUNCTIONS, Function, LOGGER, RECONCILER};
 use crate::support::recorder::{Behind, Recorder};
 use crate::support::sqs::{scheduled_event, sqs_event};
 use crate::support::stage::{BATCH_SIZE, Stage, TICK};
@@ -145,6 +146,40 @@ impl Collection {
         assert_eq!(self.stage.outside.marketo.world().custom_activities().len(), 2, "{}", function.output());
     }
 
+    /// The addresses of two people say no, and the people are merged into others; one of those has been in the register before.
+    async fn merge_opt_outs(&self) {
+        let rows = self.stage.tables.people().scan(None).await.unwrap().0;
+        let with_address =
+            rows.iter().filter(|row| row.status == Status::Active && row.fields.get(Field::Email).is_some());
+        let four: Vec<_> = with_address.take(4).collect();
+        let address = |nth: usize| four[nth].fields.get(Field::Email).unwrap().to_owned();
+        let message = |email: String| json!({ "email": email, "source": "Manual" }).to_string();
+        let queue = &self.stage.sqs.queues.opt_outs;
+        let bodies = [address(0), address(1), address(3)].map(message).into_iter().chain(["no message".to_owned()]);
+        queue.send(bodies.collect()).await.unwrap();
+        let event = sqs_event(queue.name(), &queue.receive(BATCH_SIZE));
+        let contacts = [0, 1].map(|nth| json!({ "LastName": "Contact", "Email": address(nth) }));
+        self.stage.salesforce.world().put("Contact", &contacts).unwrap();
+        let Watched { function, .. } = &self.watched[RECONCILER];
+        let answer = function.invoke(&event).await.unwrap();
+        assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 1, "{}", function.output());
+        self.tick(RECONCILER).await;
+        let register = self.stage.tables.opt_outs();
+        let known = Address::of(&address(3)).unwrap();
+        let mut entry = register.get(&[known]).await.unwrap().remove(0);
+        let seen = Some(entry.rev);
+        let again = Event { opted_out: false, ..entry.history[0].clone() };
+        entry.resubscribe(again, Vec::new()).unwrap();
+        register.put(vec![OptOutWrite { entry, seen }]).await.unwrap();
+        let world = self.stage.outside.marketo.world();
+        world.merge(four[2].id.0, four[0].id.0, false);
+        world.merge(four[3].id.0, four[1].id.0, false);
+        self.tick("incremental-pull").await;
+        let inherited = [address(2), address(3)].map(|email| Address::of(&email).unwrap());
+        let inherited = register.get(&inherited).await.unwrap();
+        assert_eq!(inherited.iter().filter(|entry| entry.opted_out).count(), 2, "{inherited:?}");
+    }
+
     fn needed(&self) -> BTreeMap<&'static str, BTreeSet<Permission>> {
         self.watched.iter().map(|(name, watched)| (*name, watched.recorder.needed())).collect()
     }
@@ -197,6 +232,8 @@ async fn each_function_may_do_what_it_does_and_no_more() {
     collection.stage.outside.marketo.world().set_faults(vec![no_roles_once()]);
     collection.run_to_the_end().await;
     let world = collection.stage.outside.marketo.world();
+    world.settle();
+    collection.merge_opt_outs().await;
     world.settle();
     world.change(&ChangeSet {
         changed: 30,

@@ -1,6 +1,7 @@
-//! `demo`: the story of people and of sales activities on embedded parts, and a table that proves every row.
+//! `demo`: the story of people, of sales activities and of opt-outs on embedded parts, and a table that proves every row.
 
 mod activities;
+mod opt_outs;
 
 use std::path::Path;
 use std::time::Instant;
@@ -15,6 +16,8 @@ use crate::compare::{Comparison, compare};
 use crate::embedded::Embedded;
 use crate::environment::Environment;
 use crate::failure::CommandFailure;
+use crate::logging::Logging;
+use crate::salesforce::SalesforceEnvironment;
 use crate::{drive, output, people_table};
 
 /// Figures of the demonstration.
@@ -26,6 +29,7 @@ struct DemoFigures {
     after_initial_sync: Comparison,
     after_changes: Comparison,
     activities: activities::Logged,
+    opt_outs: opt_outs::Kept,
 }
 
 pub async fn run(people: u64, seed: u64, json: Option<&Path>) -> Result<(), CommandFailure> {
@@ -56,14 +60,21 @@ pub async fn run(people: u64, seed: u64, json: Option<&Path>) -> Result<(), Comm
     let (changes, rows) = sync(&embedded).await?;
     let after_changes = compare_now(&embedded, &rows)?;
     eprintln!("changes pulled in {:.1} s with {} Marketo calls", changes.seconds, changes.marketo.calls);
-    let activities = activities::run(embedded, &rows, seed).await?;
+    let logging = Logging::start(embedded, SalesforceEnvironment::with_simulator().await?).await?;
+    let activities = activities::run(&logging, &rows, seed).await?;
+    let opt_outs = opt_outs::run(&logging, &rows).await?;
 
     print(&after_initial_sync, &after_changes);
     activities.print();
-    let right = after_initial_sync.is_right() && after_changes.is_right() && activities.is_right();
-    output::json(json, &DemoFigures { initial_sync, changes, after_initial_sync, after_changes, activities })?;
+    opt_outs.print();
+    let people_right = after_initial_sync.is_right() && after_changes.is_right();
+    let right = people_right && activities.is_right() && opt_outs.is_right();
+    let figures = DemoFigures { initial_sync, changes, after_initial_sync, after_changes, activities, opt_outs };
+    output::json(json, &figures)?;
     if right {
-        output::line("every row is as Marketo has it, and every activity stands where it belongs, once");
+        output::line(
+            "every row is as Marketo has it, every activity stands where it belongs, once, and who said no gets no mail",
+        );
         return Ok(());
     }
     Err(CommandFailure::Wrong(format!("some rows differ; run the same again with --seed {seed} to look into it")))

@@ -45,7 +45,7 @@ async fn add(email: &str, from: &str, reason: Option<String>, state: &Path) -> R
     let (address, source) = (address(email)?, source(from)?);
     let opt_outs = OptOuts::open(state).await?;
     let event = opt_outs::event(&*opt_outs.ports.clock, source, reason, operator());
-    let said = [Said { address: address.clone(), event, sent: None }];
+    let said = [Said { address: address.clone(), event, message: None }];
     let added = opt_outs::add(&*opt_outs.ports.register, &said).await?;
     output::line(if added.new > 0 { "opted out" } else { "had opted out before" });
     match opt_outs.push(&[address]).await? {
@@ -187,7 +187,7 @@ fn read(file: &Path, source: Source, now: Timestamp) -> Result<(Vec<Said>, Vec<(
         };
         let reason = value(reason).map(str::to_owned);
         let event = Event { at, opted_out: true, source, reason, by: operator() };
-        said.push(Said { address, event, sent: None });
+        said.push(Said { address, event, message: None });
     }
     Ok((said, unusable))
 }

@@ -16,6 +16,7 @@ mod filling;
 mod killing;
 mod logging;
 mod measuring;
+mod opting_out;
 mod questions;
 mod refused_roles;
 mod secrecy;

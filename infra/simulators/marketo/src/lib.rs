@@ -22,3 +22,4 @@ pub use stats::Stats;
 pub use world::changes::{ChangeSet, Changed};
 pub use world::people::FIRST_ID;
 pub use world::truth::{ExpectedPerson, Truth};
+pub use world::unsubscribed::Flags;

@@ -23,9 +23,10 @@ use crate::service::Service;
 use crate::stats::Stats;
 use crate::world::activity::Detail;
 use crate::world::changes::{ChangeSet, Changed};
-use crate::world::fields;
+use crate::world::fields::{self, Text};
 use crate::world::state::When;
 use crate::world::truth::{ExpectedPerson, Truth};
+use crate::world::unsubscribed::Flags;
 
 /// How often jobs are moved on when nobody asks.
 const TICK: Duration = Duration::from_millis(100);
@@ -173,6 +174,14 @@ impl World {
             }
             id
         })
+    }
+
+    /// The flags of everybody with an address, as they truly are.
+    #[must_use]
+    pub fn flags_of_address(&self, email: &str) -> Vec<Flags> {
+        let view = self.0.subscription.with_state(|state, _| state.view());
+        let people = view.ids_by_text(Text::Email, &[email]).into_iter().filter_map(|id| view.person(id));
+        people.map(|person| Flags::of(&person)).collect()
     }
 
     /// Declares that a sync has completed now.

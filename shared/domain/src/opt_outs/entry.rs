@@ -1,6 +1,6 @@
 //! An entry of the register: one address, whether it said no, and the history of that for ever. Knows no vendor's API and no table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,8 @@ use crate::{Failure, FailureKind, Trouble, gate};
 const MAX_EVENTS: usize = 1_000;
 /// Restored boxes and refused checks that are kept of one address, the latest ones.
 const MAX_KEPT: usize = 50;
+/// Messages of one address that are known again, the latest ones: a queue delivers a message again within days, not after twenty others.
+const MAX_MESSAGES: usize = 20;
 /// Records of one address of which anything is kept; of more than these an unticked box is restored, but not listed.
 const MAX_RECORDS: usize = 200;
 
@@ -172,6 +174,9 @@ pub struct OptOut {
     pub opted_out: bool,
     /// Everything that led here, oldest first, kept for ever.
     pub history: Vec<Event>,
+    /// Ids of the latest messages by which it said no, so that one that comes again is known, also after a resubscribe.
+    #[serde(default)]
+    pub messages: VecDeque<String>,
     /// How far it is in Salesforce.
     pub push: Push,
     /// Salesforce's records, by id of 18 characters.
@@ -199,6 +204,7 @@ impl OptOut {
             address,
             opted_out: false,
             history: Vec::new(),
+            messages: VecDeque::new(),
             push: Push::Done,
             records: BTreeMap::new(),
             restored: Vec::new(),
@@ -215,8 +221,18 @@ impl OptOut {
         self.history.get(before.map_or(0, |before| before + 1))
     }
 
-    /// It said no. Said again from where it was said before, nothing changes, so that a message may come twice. Gives whether it is new.
-    pub fn opt_out(&mut self, event: Event) -> bool {
+    /// It said no, by this message where it came by one. The same message again changes nothing, and history does not grow by what was said
+    /// before from the same source. Gives whether it had not said no.
+    pub fn opt_out(&mut self, event: Event, message: Option<&str>) -> bool {
+        if let Some(message) = message {
+            if self.messages.iter().any(|known| known == message) {
+                return false;
+            }
+            self.messages.push_back(message.to_owned());
+            if self.messages.len() > MAX_MESSAGES {
+                self.messages.pop_front();
+            }
+        }
         let new = !self.opted_out;
         let since = self.history.iter().rposition(|event| !event.opted_out).map_or(0, |at| at + 1);
         if new || self.history[since..].iter().all(|known| known.source != event.source) {
@@ -226,6 +242,13 @@ impl OptOut {
             (self.opted_out, self.push) = (true, Push::Due { at: event.at, attempts: 0 });
         }
         new
+    }
+
+    /// Whether it has said anything since it was like this.
+    #[must_use]
+    pub fn said_more_than(&self, before: Option<&Self>) -> bool {
+        let known = |entry: &Self| (entry.history.len(), entry.messages.back().cloned());
+        known(self) != before.map_or((0, None), known)
     }
 
     /// An admin has new consent; `settled` are records that still carry a box which nobody can clear.
@@ -331,15 +354,16 @@ mod tests {
     fn history_grows_by_what_is_new_and_the_first_word_decides() {
         let mut entry = unknown();
         assert_eq!(entry.decisive(), None);
-        assert!(entry.opt_out(event(1, true, Source::Manual)));
-        assert!(!entry.opt_out(event(2, true, Source::Manual)) && !entry.opt_out(event(3, true, Source::Bounce)));
+        assert!(entry.opt_out(event(1, true, Source::Manual), None));
+        assert!(!entry.opt_out(event(2, true, Source::Manual), None));
+        assert!(!entry.opt_out(event(3, true, Source::Bounce), None));
         assert_eq!(entry.history.iter().map(|event| event.at.as_second()).collect::<Vec<_>>(), [1, 3]);
         assert_eq!(entry.decisive().map(|event| event.at), Some(at(1)));
         assert_eq!(entry.shelved(), Some((Shelf::Due, at(1))));
         entry.resubscribe(event(4, false, Source::Admin), vec!["lead".into()]).unwrap();
         assert_eq!((entry.opted_out, entry.shelved(), entry.records.len()), (false, None, 1));
         assert_eq!(entry.decisive().map(|event| event.at), Some(at(4)));
-        assert!(entry.opt_out(event(5, true, Source::Manual)), "said again after it was cleared");
+        assert!(entry.opt_out(event(5, true, Source::Manual), None), "said again after it was cleared");
         assert_eq!((entry.history.len(), entry.decisive().map(|event| event.at)), (4, Some(at(5))));
     }
 
@@ -347,9 +371,25 @@ mod tests {
     fn a_full_history_takes_no_resubscribe_and_every_opt_out() {
         let mut entry = unknown();
         let cleared = |entry: &mut OptOut| entry.resubscribe(event(1, false, Source::Admin), Vec::new());
-        while entry.opt_out(event(1, true, Source::Manual)) && cleared(&mut entry).is_ok() {}
+        while entry.opt_out(event(1, true, Source::Manual), None) && cleared(&mut entry).is_ok() {}
         assert!(entry.opted_out && entry.history.len() >= MAX_EVENTS, "{}", entry.history.len());
         assert!(serde_json::to_string(&entry).unwrap().len() < 350_000);
+    }
+
+    #[test]
+    fn a_message_that_comes_again_is_old_news_and_another_one_is_not() {
+        let mut entry = unknown();
+        assert!(entry.opt_out(event(1, true, Source::Manual), Some("m1")));
+        let before = entry.clone();
+        assert!(!entry.opt_out(event(2, true, Source::Manual), Some("m1")) && entry == before);
+        assert!(!entry.opt_out(event(2, true, Source::Manual), Some("m2")) && entry.said_more_than(Some(&before)));
+        entry.resubscribe(event(3, false, Source::Admin), Vec::new()).unwrap();
+        assert!(!entry.opt_out(event(1, true, Source::Manual), Some("m1")) && !entry.opted_out);
+        assert!(entry.opt_out(event(4, true, Source::Manual), Some("m3")));
+        for number in 0..100 {
+            entry.opt_out(event(5, true, Source::Manual), Some(&number.to_string()));
+        }
+        assert_eq!(entry.messages.len(), MAX_MESSAGES);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub async fn merged(
         .iter()
         .filter_map(|(from, to)| {
             let event = inherited(entries.get(from)?, clock)?;
-            Some(Said { address: to.clone(), event, sent: None })
+            Some(Said { address: to.clone(), event, message: None })
         })
         .collect();
     register::add(register, &said).await?;

@@ -68,7 +68,7 @@ impl Kept<'_> {
     }
 
     /// Until when nobody else can be at work.
-    fn may_write_until(&self) -> Timestamp {
+    pub fn may_write_until(&self) -> Timestamp {
         match self {
             Self::Seen(_) => Timestamp::MIN,
             Self::Held(lease) => lease.held_until(),
@@ -277,7 +277,7 @@ impl<'a> Pass<'a> {
         if both && boxes > 0 {
             self.ensure_usable().await?;
         }
-        self.note_first(&plan, both).await?;
+        self.note_first(seen, &plan, both).await?;
         self.done.planned += boxes;
         if !both {
             self.done.held_back += boxes;
@@ -289,7 +289,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Before Salesforce is written to: who said no is not mailed from here on, and what was unticked is listed, whatever happens next.
-    async fn note_first(&mut self, plan: &Plan, both: bool) -> Result<(), Failure> {
+    async fn note_first(&mut self, seen: &Seen, plan: &Plan, both: bool) -> Result<(), Failure> {
         let now = self.ports.clock.now();
         let wanted = |part: &ForAddress| {
             part.take_in.is_some() || part.ticks.iter().any(|tick| tick.unticked) || !both && !part.ticks.is_empty()
@@ -299,22 +299,25 @@ impl<'a> Pass<'a> {
         register::alter(&*self.ports.register, addresses, |entry| {
             let (before, Some(part)) = (entry.clone(), plan.get(&entry.address)) else { return false };
             new.remove(&entry.address);
+            restored.remove(&entry.address);
+            // Resubscribed since it was looked at: whoever did that holds the lease, and what was seen before says nothing any more.
+            let events = seen.entries.get(&entry.address).map_or(0, |entry| entry.history.len());
+            if !entry.opted_out && entry.history.len() != events {
+                return false;
+            }
             if let Some(record) = &part.take_in
-                && entry.opt_out(taken_in(record, now))
+                && entry.opt_out(taken_in(record, now), None)
             {
                 new.insert(entry.address.clone());
             }
-            // An admin may have resubscribed it since; then nothing of this holds any more.
-            if entry.opted_out {
-                let unticked: Vec<&Tick> = part.ticks.iter().filter(|tick| both && tick.unticked).collect();
-                for tick in &unticked {
-                    entry.restored(&tick.record, now);
-                    entry.records.remove(&tick.record);
-                }
-                restored.insert(entry.address.clone(), unticked.len() as u64);
-                if !part.ticks.is_empty() {
-                    entry.due(now);
-                }
+            let unticked: Vec<&Tick> = part.ticks.iter().filter(|tick| both && tick.unticked).collect();
+            for tick in &unticked {
+                entry.restored(&tick.record, now);
+                entry.records.remove(&tick.record);
+            }
+            restored.insert(entry.address.clone(), unticked.len() as u64);
+            if !part.ticks.is_empty() {
+                entry.due(now);
             }
             *entry != before
         })

@@ -44,7 +44,7 @@ fn entry(text: &str) -> OptOut {
     let name = words.next().unwrap();
     let mut entry = OptOut::unknown(address(name.trim_end_matches('?')));
     let event = |opted_out| Event { at: at(1), opted_out, source: Source::Manual, reason: None, by: None };
-    entry.opt_out(event(true));
+    entry.opt_out(event(true), None);
     if name.ends_with('?') {
         entry.resubscribe(event(false), Vec::new()).unwrap();
     } else {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Address, Event, OptOut, Source};
 use crate::ports::{Clock, OptOutRegister, OptOutWrite, PutOutcome};
@@ -21,20 +21,8 @@ pub struct Said {
     pub address: Address,
     /// What it said.
     pub event: Event,
-    /// When its message was sent, where it came by one. A message may come again, also after an admin's resubscribe that is newer than it: then
-    /// it is old news.
-    pub sent: Option<Timestamp>,
-}
-
-/// By how much the clock that dates messages and the one that dates a resubscribe may differ.
-const SKEW: SignedDuration = SignedDuration::from_secs(10);
-
-impl Said {
-    fn is_old_news(&self, entry: &OptOut) -> bool {
-        let Some(sent) = self.sent else { return false };
-        let resubscribed = entry.history.iter().rev().find(|event| !event.opted_out);
-        resubscribed.is_some_and(|event| event.at.duration_since(sent) > SKEW)
-    }
+    /// Id of the message by which it came, which may come again.
+    pub message: Option<String>,
 }
 
 /// What became of some opt-outs.
@@ -61,9 +49,7 @@ pub async fn add(register: &dyn OptOutRegister, said: &[Said]) -> Result<Added, 
     alter(register, addresses, |entry| {
         let before = entry.clone();
         for said in by_address.get(&entry.address).into_iter().flatten() {
-            if !said.is_old_news(entry) {
-                entry.opt_out(said.event.clone());
-            }
+            entry.opt_out(said.event.clone(), said.message.as_deref());
         }
         // Decided anew in each round; the last one counts.
         if entry.opted_out && !before.opted_out {

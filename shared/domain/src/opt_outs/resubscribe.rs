@@ -4,8 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::entry::{Event, Source};
 use super::message::cut;
 use super::pass::{Extent, Kept, Pass, Stop};
@@ -106,10 +104,9 @@ async fn clear(
     if !done.here && done.in_salesforce == 0 && settled.is_empty() {
         return Ok(done);
     }
-    let events = before.map_or(0, |entry| entry.history.len());
     let mut refused = None;
     register::alter(&*pass.ports.register, vec![address.clone()], |entry| {
-        refused = if entry.history.len() > events {
+        refused = if entry.said_more_than(before.as_ref()) {
             Some(Failure::new(FailureKind::Conflict, "the address said no again meanwhile, so it stays opted out"))
         } else {
             entry.resubscribe(event.clone(), settled.clone()).err()
@@ -131,7 +128,8 @@ async fn clear_boxes(pass: &Pass<'_>, records: Vec<(PersonObject, String)>) -> R
         if tried > 0 {
             ports.clock.sleep(BETWEEN_CLEARINGS).await;
         }
-        let outcomes = ports.salesforce.set_boxes(&left, &pass.settings.fields, false, Timestamp::MAX).await;
+        let outcomes =
+            ports.salesforce.set_boxes(&left, &pass.settings.fields, false, pass.kept.may_write_until()).await;
         let outcomes = outcomes.map_err(Stop::Salesforce)?;
         (left, why) = left.into_iter().zip(outcomes).fold(
             Default::default(),

@@ -6,6 +6,7 @@ mod activity_types;
 mod adding;
 mod changes;
 mod config;
+mod consents;
 mod custom_activities;
 mod exports;
 mod failures;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 mod login;
+mod opt_outs;
 mod queries;
 mod support;
 mod writes;

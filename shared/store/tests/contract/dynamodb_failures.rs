@@ -5,11 +5,12 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::activities::Destination;
+use domain::opt_outs::{Address, OptOut};
 use domain::people::{Field, Fields, MarketoId, PersonRow};
-use domain::ports::{ActivityLedger, PeopleTable, PutOutcome, RowWrite, Shelf, SyncState};
+use domain::ports::{ActivityLedger, OptOutRegister, OptOutWrite, PeopleTable, PutOutcome, RowWrite, Shelf, SyncState};
 use domain::{Failure, FailureKind, Timestamp};
 use serde_json::{Value, json};
-use store::{DynamoLedger, DynamoPeople, DynamoState, Tables};
+use store::{DynamoLedger, DynamoOptOuts, DynamoPeople, DynamoState, Tables};
 
 use super::ledger_failures::{entry, entry_write};
 use crate::support::dynamodb::{Script, embedded, empty, unreachable};
@@ -37,10 +38,13 @@ fn write(id: i64, seen: Option<u64>) -> RowWrite {
     RowWrite { row, seen }
 }
 
-/// The failures of every kind of call, those of the ledger last.
+/// The failures of every kind of call.
 async fn every_call(client: &Client) -> Vec<(&'static str, Failure)> {
     let (people, state, ledger) = (people(client), state(client), ledger(client));
     let activity = entry("1").activity.id;
+    let register = DynamoOptOuts::new(client.clone(), tables().opt_outs, JumpingClock::shared());
+    let address = Address::of(CANARY).unwrap();
+    let opt_out = OptOut::unknown(address.clone());
     vec![
         ("get", people.get(&[MarketoId(1)]).await.unwrap_err()),
         ("insert", people.put(vec![write(1, None)]).await.unwrap_err()),
@@ -55,6 +59,11 @@ async fn every_call(client: &Client) -> Vec<(&'static str, Failure)> {
         ("insert entry", ledger.put(vec![entry_write("1", None)]).await.unwrap_err()),
         ("replace entry", ledger.put(vec![entry_write("1", Some(1))]).await.unwrap_err()),
         ("shelf", ledger.shelf(Destination::Marketo, Shelf::Due, Timestamp::MAX, None, 1).await.unwrap_err()),
+        ("get opt-outs", register.get(&[address.clone()]).await.unwrap_err()),
+        ("insert opt-out", register.put(vec![OptOutWrite { entry: opt_out.clone(), seen: None }]).await.unwrap_err()),
+        ("replace opt-out", register.put(vec![OptOutWrite { entry: opt_out, seen: Some(1) }]).await.unwrap_err()),
+        ("shelf of opt-outs", register.shelf(Shelf::Due, Timestamp::MAX, None, 1).await.unwrap_err()),
+        ("scan opt-outs", register.scan(Some(&address)).await.unwrap_err()),
     ]
 }
 
@@ -63,8 +72,8 @@ async fn check_every_call(client: &Client, kind: FailureKind, text: &str) {
     for (call, failure) in every_call(client).await {
         assert_eq!(failure.kind, kind, "{call}: {failure}");
         assert!(failure.message.contains(text), "{call}: {failure}");
-        let Tables { people, sync_state, activities } = tables();
-        let named = [people, sync_state, activities].iter().any(|table| failure.message.contains(table));
+        let Tables { people, sync_state, activities, opt_outs } = tables();
+        let named = [people, sync_state, activities, opt_outs].iter().any(|table| failure.message.contains(table));
         assert!(named, "{call}: the table is named in: {failure}");
         assert!(!format!("{failure:?}").contains("canary"), "{call}: {failure:?}");
     }

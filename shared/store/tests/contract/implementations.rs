@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{DynamoLedger, DynamoPeople, DynamoState, MemoryLedger, MemoryPeople, MemoryQueue, MemoryState};
+use store::{
+    DynamoLedger, DynamoOptOuts, DynamoPeople, DynamoState, MemoryLedger, MemoryOptOuts, MemoryPeople, MemoryQueue,
+    MemoryState,
+};
 
 use crate::suite;
 use crate::support::sqs::SqsServer;
@@ -41,6 +44,17 @@ async fn ledger_in_memory() {
 async fn ledger_on_dynamodb() {
     let client = dynamodb::embedded().await;
     suite::ledger(&DynamoLedger::new(client, tables().activities, JumpingClock::shared())).await;
+}
+
+#[tokio::test]
+async fn opt_outs_in_memory() {
+    suite::opt_outs(&MemoryOptOuts::new()).await;
+}
+
+#[tokio::test]
+async fn opt_outs_on_dynamodb() {
+    let client = dynamodb::embedded().await;
+    suite::opt_outs(&DynamoOptOuts::new(client, tables().opt_outs, JumpingClock::shared())).await;
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ use super::super::dice::Dice;
 use super::super::executor::Kind;
 use super::super::faults::{NetworkFaults, Switch};
 use super::super::storage::{Fate, Ground, State, Table, at_once, unavailable};
-use super::way::Way;
+use super::super::way::Way;
 use crate::lock;
 
 /// How long an invocation may take; then it is cut off, most of the time.

@@ -3,8 +3,7 @@
 //! show late. Each activity must end exactly once at each destination, and the same messages again must write nothing.
 
 mod deployment;
-mod scenario;
-mod way;
+pub(super) mod scenario;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

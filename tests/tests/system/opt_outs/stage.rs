@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::opt_outs::{self, Address, Checker, Decision, Occasion, OptOut, Reconciled, Said, Source};
-use domain::ports::{CheckPorts, OptOutPorts, OptOutRegister};
+use domain::ports::{CheckPorts, OptOutPorts};
 use domain::settings;
 use marketo::{BaseUrl, MarketoClient, MarketoConfig};
 use salesforce::{Login, LoginUrl, SalesforceClient, SalesforceConfig, Version};
@@ -108,7 +108,7 @@ impl Stage {
     pub async fn say_no(&self, emails: &[&str]) {
         let event = opt_outs::event(&*self.clock, Source::Manual, None, None);
         let said: Vec<Said> =
-            emails.iter().map(|email| Said { address: address(email), event: event.clone(), sent: None }).collect();
+            emails.iter().map(|email| Said { address: address(email), event: event.clone(), message: None }).collect();
         opt_outs::add(&*self.ports.register, &said).await.unwrap();
     }
 

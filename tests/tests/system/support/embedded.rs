@@ -11,7 +11,7 @@ use marketo::{BaseUrl, MarketoConfig, PlainCredentials};
 use runtime::SystemClock;
 use runtime::wiring::{PeopleParts, people_ports};
 use simulator_marketo::{Config as SimulatorConfig, Simulator};
-use store::{DynamoPeople, Tables};
+use store::{DynamoOptOuts, DynamoPeople, Tables};
 use tokio::net::TcpListener;
 
 /// DynamoDB with the tables.
@@ -39,6 +39,11 @@ impl Embedded {
     /// The people table.
     pub fn people(&self) -> DynamoPeople {
         DynamoPeople::new(self.client.clone(), &self.tables.people, Arc::new(SystemClock))
+    }
+
+    /// The register of opt-outs.
+    pub fn opt_outs(&self) -> DynamoOptOuts {
+        DynamoOptOuts::new(self.client.clone(), &self.tables.opt_outs, Arc::new(SystemClock))
     }
 
     /// Ports of one more instance of a function, with a Marketo client of its own.

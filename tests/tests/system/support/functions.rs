@@ -16,8 +16,10 @@ use system_tests::lock;
 pub const PEOPLE_FUNCTIONS: [&str; 3] = ["initial-sync-coordinator", "initial-sync-worker", "incremental-pull"];
 /// The logger of sales activities.
 pub const LOGGER: &str = "activity-logger";
+/// What keeps opt-outs in step with Salesforce.
+pub const RECONCILER: &str = "unsubscribe-reconciler";
 /// All functions.
-pub const FUNCTIONS: [&str; 4] = [PEOPLE_FUNCTIONS[0], PEOPLE_FUNCTIONS[1], PEOPLE_FUNCTIONS[2], LOGGER];
+pub const FUNCTIONS: [&str; 5] = [PEOPLE_FUNCTIONS[0], PEOPLE_FUNCTIONS[1], PEOPLE_FUNCTIONS[2], LOGGER, RECONCILER];
 /// Time that an invocation is told to have.
 const TIME: Duration = Duration::from_secs(120);
 /// Longest that an invocation or a failing cold start may take here.

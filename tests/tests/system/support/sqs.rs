@@ -18,6 +18,7 @@ use system_tests::lock;
 const BATCHES: &str = "people-batches";
 const READS: &str = "people-reads";
 const ACTIVITIES: &str = "sales-activities";
+const OPT_OUTS: &str = "opt-outs";
 
 pub struct SqsServer {
     pub endpoint: String,
@@ -29,6 +30,7 @@ pub struct Queues {
     pub batches: Arc<MemoryQueue>,
     pub reads: Arc<MemoryQueue>,
     pub activities: Arc<MemoryQueue>,
+    pub opt_outs: Arc<MemoryQueue>,
     changes: Arc<Mutex<Vec<(String, u64)>>>,
 }
 
@@ -37,8 +39,8 @@ impl SqsServer {
         let queue = |name: &str| {
             Arc::new(MemoryQueue::new(name, Duration::from_secs(600), Arc::new(SystemClock), Arc::new(SystemChance)))
         };
-        let (batches, reads, activities) = (queue(BATCHES), queue(READS), queue(ACTIVITIES));
-        let queues = Queues { batches, reads, activities, changes: Arc::default() };
+        let (batches, reads, activities, opt_outs) = (queue(BATCHES), queue(READS), queue(ACTIVITIES), queue(OPT_OUTS));
+        let queues = Queues { batches, reads, activities, opt_outs, changes: Arc::default() };
         let (listener, endpoint) = listen().await;
         let app = Router::new().fallback(answer).layer(DefaultBodyLimit::max(8 << 20)).with_state(queues.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -64,6 +66,10 @@ impl SqsServer {
         format!("{}/000000000000/{ACTIVITIES}", self.endpoint)
     }
 
+    pub fn opt_outs_url(&self) -> String {
+        format!("{}/000000000000/{OPT_OUTS}", self.endpoint)
+    }
+
     pub fn reads_url(&self) -> String {
         format!("{}/000000000000/{READS}", self.endpoint)
     }
@@ -77,6 +83,7 @@ async fn answer(State(queues): State<Queues>, headers: HeaderMap, body: String) 
         Some(BATCHES) => queues.batches,
         Some(READS) => queues.reads,
         Some(ACTIVITIES) => queues.activities,
+        Some(OPT_OUTS) => queues.opt_outs,
         _ => return refused("QueueDoesNotExist"),
     };
     if target == Some("AmazonSQS.ChangeMessageVisibility") {

@@ -72,6 +72,8 @@ impl Stage {
             ("PEOPLE_READS_QUEUE_URL", self.sqs.reads_url()),
             ("ACTIVITIES_TABLE", self.tables.tables.activities.clone()),
             ("SALES_ACTIVITIES_QUEUE_URL", self.sqs.activities_url()),
+            ("OPT_OUTS_TABLE", self.tables.tables.opt_outs.clone()),
+            ("OPT_OUTS_QUEUE_URL", self.sqs.opt_outs_url()),
             ("SALESFORCE_LOGIN_URL", self.salesforce.base_url()),
             ("SALESFORCE_CLIENT_ID", simulator_salesforce::Config::default().client_id),
             ("SALESFORCE_CLIENT_SECRET", simulator_salesforce::Config::default().client_secret),

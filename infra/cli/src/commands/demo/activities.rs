@@ -9,12 +9,10 @@ use simulator_app::Expected;
 use std::time::Instant;
 
 use crate::commands::log::{self, Figures};
-use crate::embedded::Embedded;
 use crate::failure::CommandFailure;
 use crate::logging::Logging;
 use crate::output;
 use crate::people_table;
-use crate::salesforce::SalesforceEnvironment;
 
 /// One activity for so many people, within bounds.
 const PEOPLE_PER_ACTIVITY: usize = 25;
@@ -40,23 +38,22 @@ pub struct Logged {
 }
 
 /// Sellers at work, and what both destinations show of it.
-pub async fn run(embedded: Embedded, rows: &[PersonRow], seed: u64) -> Result<Logged, CommandFailure> {
+pub async fn run(logging: &Logging, rows: &[PersonRow], seed: u64) -> Result<Logged, CommandFailure> {
     let began = Instant::now();
     let people = people_table::known_to_the_app(rows);
     if people.is_empty() {
         return Err(CommandFailure::Wrong("nobody is synced, so there is nobody to sell to".into()));
     }
     let count = (people.len() / PEOPLE_PER_ACTIVITY).clamp(FEWEST, MOST);
-    let logging = Logging::start(embedded, SalesforceEnvironment::with_simulator().await?).await?;
     let start = logging.ports.clock.now().checked_sub(DAY).unwrap_or(Timestamp::UNIX_EPOCH);
     let day = simulator_app::day(seed, &people, count, start);
     let sent = simulator_app::shuffled(seed, simulator_app::duplicated(seed, &day, TWICE));
     eprintln!("in the app: sellers do {count} things; {} messages are sent, in any order", sent.len());
     let lines = sent.iter().enumerate().map(|(place, message)| (place + 1, message.to_string())).collect();
-    let figures = log::log(&logging, lines).await?;
+    let figures = log::log(logging, lines).await?;
     let seconds = began.elapsed().as_secs_f64();
     eprintln!("activities logged in {seconds:.1} s");
-    compare(&logging, &Expected::of(&day), figures, seconds)
+    compare(logging, &Expected::of(&day), figures, seconds)
 }
 
 fn compare(logging: &Logging, expected: &Expected, figures: Figures, seconds: f64) -> Result<Logged, CommandFailure> {

@@ -6,6 +6,22 @@ use std::collections::HashSet;
 use super::fields::{self, Text};
 use super::person::{Person, Value};
 
+/// What a person's mail depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Flags {
+    pub unsubscribed: bool,
+    pub blocklisted: bool,
+    pub invalid: bool,
+}
+
+impl Flags {
+    pub(crate) fn of(person: &Person) -> Self {
+        let is = |name: &str| fields::by_name(name).is_some_and(|field| person.value(field) == Value::Bool(true));
+        Self { unsubscribed: is("unsubscribed"), blocklisted: is("blackListed"), invalid: is("emailInvalid") }
+    }
+}
+
 /// Addresses of people who unsubscribed and are gone, in lower case; `None` where the subscription forgets them.
 #[derive(Debug, Default)]
 pub(crate) struct Unsubscribed(Option<HashSet<String>>);

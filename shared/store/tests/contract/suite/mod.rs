@@ -6,12 +6,14 @@
 mod ledger;
 mod ledger_shelves;
 mod ledger_values;
+mod opt_outs;
 mod people;
 mod people_values;
 mod queue;
 mod state;
 
 pub use ledger::ledger;
+pub use opt_outs::opt_outs;
 pub use people::people_table;
 pub use queue::queue;
 pub use state::sync_state;

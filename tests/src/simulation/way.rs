@@ -1,4 +1,4 @@
-//! The way between a logger and a simulated vendor: it takes its time, and loses requests and answers. Must not know what is asked.
+//! The way between a function and a simulated vendor: it takes its time, and loses requests and answers. Must not know what is asked.
 //!
 //! A request mostly reaches the vendor at the moment when it is sent, and its answer travels: a machine that falls asleep has sent or has
 //! not. Some requests are held up, and are carried out long after, when their sender may have been replaced.
@@ -13,11 +13,11 @@ use reqwest::{Request, Response};
 use tokio::sync::oneshot;
 use transport::{SendError, Transport};
 
-use super::super::dice::Dice;
-use super::super::executor::{Handle, Kind};
-use super::super::faults::{NetworkFaults, Switch};
-use super::super::network::into_axum;
-use super::super::trace::Trace;
+use super::dice::Dice;
+use super::executor::{Handle, Kind};
+use super::faults::{NetworkFaults, Switch};
+use super::network::into_axum;
+use super::trace::Trace;
 
 /// Largest answer of a simulated vendor, bytes.
 const LARGEST: usize = 64 * 1024 * 1024;

@@ -1,0 +1,81 @@
+//! What a seed decides about a run of the opt-outs: how much there is to do, what goes wrong and how often.
+
+use jiff::SignedDuration;
+use simulator_salesforce as s;
+use store::memory::Misbehaviour;
+
+use super::super::activities::scenario::Scenario as Activities;
+use super::super::dice::Dice;
+use super::super::executor::Roughness;
+use super::super::faults::{NetworkFaults, StorageFaults};
+
+/// When runs begin: 2026-07-01, noon.
+const START: i64 = 1_782_907_200;
+
+/// A run, as its seed has it.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    pub salesforce: s::Config,
+    /// Addresses that things happen to; each has some records.
+    pub addresses: usize,
+    /// Pieces, of a few minutes, in which things go wrong.
+    pub rough_pieces: usize,
+    /// Of a thousand pieces, in how many something happens, and another thing after it.
+    pub happenings: u64,
+    /// By how much the machines' clocks are off.
+    pub clock_off_by: SignedDuration,
+    pub roughness: Roughness,
+    pub network: NetworkFaults,
+    pub storage: StorageFaults,
+    pub queue: Misbehaviour,
+    /// By how many writes listings of the register are behind.
+    pub listings_lag: usize,
+    /// Of a thousand pieces, with how many a new fault at Salesforce begins.
+    pub vendor_faults: u64,
+    /// Of a hundred scheduled events, how many come twice.
+    pub doubled_events: u64,
+    /// Whether admins resubscribe.
+    pub resubscribes: bool,
+}
+
+impl Scenario {
+    /// That of a seed.
+    pub fn drawn(seed: u64, dice: &Dice) -> Self {
+        let salesforce = s::Config {
+            clock: s::ClockMode::Manual(Some(START)),
+            session_seconds: *dice.one_of(&[300, 7_200]),
+            late_seconds: 1 + dice.roll(8),
+            late_share: *dice.one_of(&[0.0, 0.3, 1.0]),
+            seed,
+            ..s::Config::default()
+        };
+        let rough = dice.chance(750);
+        Self {
+            salesforce,
+            addresses: 2 + dice.below(12),
+            rough_pieces: 8 + dice.below(20),
+            happenings: *dice.one_of(&[300, 700, 900]),
+            clock_off_by: SignedDuration::from_secs(*dice.one_of(&[0, 0, 0, 600, -600])),
+            roughness: Roughness {
+                crashes: if rough { *dice.one_of(&[0, 10, 40, 120]) } else { 0 },
+                pauses: if rough { *dice.one_of(&[0, 3, 10]) } else { 0 },
+            },
+            network: NetworkFaults { held_up: *dice.one_of(&[0, 0, 10, 60]), ..NetworkFaults::drawn(dice) },
+            storage: StorageFaults::drawn(dice),
+            queue: Misbehaviour { duplicates_percent: *dice.one_of(&[0, 5, 30]), shuffle: dice.chance(500) },
+            listings_lag: *dice.one_of(&[0, 0, 3, 20]),
+            vendor_faults: *dice.one_of(&[0, 200, 600]),
+            doubled_events: *dice.one_of(&[0, 5, 30]),
+            resubscribes: dice.chance(700),
+        }
+    }
+
+    /// Something that goes wrong at Salesforce.
+    pub fn fault(dice: &Dice) -> s::Fault {
+        if dice.chance(150) {
+            let message = "TotalRequests Limit exceeded.".to_owned();
+            return s::Fault::once("*", s::FaultAction::Error(403, "REQUEST_LIMIT_EXCEEDED".to_owned(), message));
+        }
+        Activities::salesforce_fault(dice)
+    }
+}
