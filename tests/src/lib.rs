@@ -8,6 +8,7 @@ pub mod activity_faults;
 pub mod compare;
 pub mod faults;
 pub mod interleavings;
+pub mod opt_out_faults;
 pub mod parallel;
 pub mod simulation;
 pub mod template;

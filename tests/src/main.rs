@@ -5,6 +5,7 @@
 mod activity_fault_matrix;
 mod fault_matrix;
 mod mutations;
+mod opt_out_fault_matrix;
 mod orders;
 mod seeds;
 mod time_to_finish;
@@ -28,6 +29,8 @@ enum Proof {
     Faults(fault_matrix::Args),
     /// One fault of Marketo or Salesforce at a time while sales activities are logged
     ActivityFaults(fault_matrix::Args),
+    /// One fault of Marketo or Salesforce at a time while people say no and are unticked
+    OptOutFaults(fault_matrix::Args),
     /// One fault of DynamoDB at a time, at every call of the people flow
     DynamodbFaults(fault_matrix::Args),
     /// The first load of a large subscription under Marketo's limits, in simulated time
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Proof::Seeds(args) => seeds::prove(&args),
         Proof::Faults(args) => fault_matrix::marketo(&args),
         Proof::ActivityFaults(args) => activity_fault_matrix::prove(&args),
+        Proof::OptOutFaults(args) => opt_out_fault_matrix::prove(&args),
         Proof::DynamodbFaults(args) => fault_matrix::dynamodb(&args),
         Proof::Limits(args) => time_to_finish::prove(&args),
         Proof::Interleavings(args) => orders::prove(&args),

@@ -58,12 +58,8 @@ pub enum Outcome {
 }
 
 const MARKETO_PLACES: [&str; 2] = ["GET /rest/v1/leads.json", "GET /identity/oauth/token"];
-const SALESFORCE_PLACES: [&str; 4] = [
-    "PATCH /composite/sobjects",
-    "GET /queryAll",
-    "GET /sobjects/{object}/describe",
-    "POST /services/oauth2/token",
-];
+const SALESFORCE_PLACES: [&str; 4] =
+    ["PATCH /composite/sobjects", "GET /queryAll", "GET /sobjects/{object}/describe", "POST /services/oauth2/token"];
 
 /// All stories.
 #[must_use]
@@ -145,9 +141,8 @@ fn salesforce_faults(place: &str) -> Vec<(String, s::FaultAction)> {
             "INVALID_FIELD_FOR_INSERT_UPDATE",
             "UNKNOWN_EXCEPTION",
         ];
-        let record = |code: &str| {
-            (format!("record: {code}"), Action::Record(code.to_owned(), "on purpose".to_owned(), 2))
-        };
+        let record =
+            |code: &str| (format!("record: {code}"), Action::Record(code.to_owned(), "on purpose".to_owned(), 2));
         faults.extend(CODES.map(record));
     }
     faults
@@ -194,8 +189,13 @@ impl Stage {
             clock: clock.clone(),
         };
         let salesforce_port = Arc::new(boxes);
-        let ports =
-            OptOutPorts { register: register.clone(), state, salesforce: salesforce_port, clock: clock.clone(), chance };
+        let ports = OptOutPorts {
+            register: register.clone(),
+            state,
+            salesforce: salesforce_port,
+            clock: clock.clone(),
+            chance,
+        };
         Self { marketo, salesforce, register, clock, ports, check }
     }
 
