@@ -124,6 +124,11 @@ async fn answers_are_read_by_their_code() {
         "PartiQLInsert",
         "PutItem",
         "Query",
+        "BatchGetItem",
+        "PartiQLInsert",
+        "PutItem",
+        "Query",
+        "Scan",
     ];
     assert_eq!(actions, expected.map(|action| format!("dynamodb:{action}")), "the missing right is named");
 }
