@@ -344,7 +344,9 @@ impl Small {
     /// The outcome of some work, or `None` where it was cut off.
     pub async fn cut_off<T>(&self, cut: Cut, work: impl Future<Output = T>) -> Option<T> {
         *lock(&self.switch.cut) = Some(cut);
-        (self.switch.register.store(0, Ordering::Relaxed), self.switch.salesforce.store(0, Ordering::Relaxed));
+        for failures in [&self.switch.register, &self.switch.salesforce] {
+            failures.store(0, Ordering::Relaxed);
+        }
         let (work, struck) = (std::pin::pin!(work), std::pin::pin!(self.switch.struck.notified()));
         let outcome = match select(struck, work).await {
             Either::Left(_) => None,

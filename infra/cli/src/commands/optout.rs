@@ -147,8 +147,11 @@ async fn import(file: &Path, from: &str, state: &Path) -> Result<(), CommandFail
     ))
 }
 
+/// What a file says, and the lines that say nothing, with why.
+type Lines = (Vec<Said>, Vec<(u64, &'static str)>);
+
 /// The opt-outs of a list, and its lines that cannot be used.
-fn read(file: &Path, source: Source, now: Timestamp) -> Result<(Vec<Said>, Vec<(u64, &'static str)>), CommandFailure> {
+fn read(file: &Path, source: Source, now: Timestamp) -> Result<Lines, CommandFailure> {
     let cannot = |why: String| CommandFailure::Usage(format!("{} cannot be read: {why}", file.display()));
     let opened = File::open(file).map_err(|error| cannot(error.to_string()))?;
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(opened);

@@ -64,8 +64,7 @@ pub async fn resubscribe(
         ));
     };
     let mut pass = Pass::new(ports, &settings, None, Extent::Both, Kept::Held(lease));
-    let event = Event { at: ports.clock.now(), opted_out: false, source: Source::Admin, reason: Some(reason), by };
-    let outcome = clear(&mut pass, address, event, settings.sync || settings.push).await;
+    let outcome = clear(&mut pass, address, (reason, by), settings.sync || settings.push).await;
     let released = match pass.kept {
         Kept::Held(lease) => lease.release().await,
         Kept::Seen(_) => Ok(()),
@@ -80,10 +79,13 @@ pub async fn resubscribe(
 async fn clear(
     pass: &mut Pass<'_>,
     address: &Address,
-    event: Event,
+    (reason, by): (String, Option<String>),
     in_salesforce: bool,
 ) -> Result<Resubscribed, Stop> {
     let before = register::read(&*pass.ports.register, [address.clone()]).await?.remove(address);
+    // Dated after the look: what the address says from then on is not in it, and is not cleared.
+    let at = pass.ports.clock.now();
+    let event = Event { at, opted_out: false, source: Source::Admin, reason: Some(reason), by };
     let mut done = Resubscribed {
         here: before.as_ref().is_some_and(|entry| entry.opted_out || entry.marketo.is_some()),
         ..Resubscribed::default()

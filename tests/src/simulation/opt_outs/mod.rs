@@ -277,17 +277,23 @@ impl Stage {
         }
         // Whether an act that may have cleared the address began after it spoke, or so little before that it may have been under way.
         let tried = lock(&self.tried);
-        let cleared = |email: &str, said: &Timestamp, act: i64| {
-            tried.get(email).is_some_and(|at| said.duration_since(*at).as_secs() <= act)
+        let cleared = |email: &str, said: &Timestamp| {
+            tried.get(email).is_some_and(|at| said.duration_since(*at).as_secs() <= ACT)
         };
-        // A message that came while an admin was at it stops the act.
-        for (email, _) in lock(&self.no).iter().filter(|(email, said)| !cleared(email, said, 0) && !opted_out(email)) {
-            wrong.push(format!("{email} said no and is not opted out"));
+        // What was said after an admin had looked is not cleared, however long the rest of the act took.
+        let looked = |email: &str| {
+            let last = entries.get(email)?.history.iter().rfind(|event| !event.opted_out)?;
+            last.at.checked_sub(self.deployment.clock_off_by).ok()
+        };
+        for (email, said) in lock(&self.no).iter() {
+            if !opted_out(email) && looked(email).is_none_or(|looked| *said > looked) {
+                wrong.push(format!("{email} said no and is not opted out"));
+            }
         }
         // A box that was ticked meanwhile is cleared with the others; one that was unticked, or left the address, may have been seen by nobody.
         let there = |email: &str| records.iter().any(|record| record["Email"] == email && record[BOX] == true);
         for (email, said) in lock(&self.ticked).iter() {
-            if !cleared(email, said, ACT) && !opted_out(email) && there(email) {
+            if !cleared(email, said) && !opted_out(email) && there(email) {
                 wrong.push(format!("a box of {email} is ticked, and it is not opted out"));
             }
         }
