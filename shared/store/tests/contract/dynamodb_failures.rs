@@ -59,7 +59,7 @@ async fn every_call(client: &Client) -> Vec<(&'static str, Failure)> {
         ("insert entry", ledger.put(vec![entry_write("1", None)]).await.unwrap_err()),
         ("replace entry", ledger.put(vec![entry_write("1", Some(1))]).await.unwrap_err()),
         ("shelf", ledger.shelf(Destination::Marketo, Shelf::Due, Timestamp::MAX, None, 1).await.unwrap_err()),
-        ("get opt-outs", register.get(&[address.clone()]).await.unwrap_err()),
+        ("get opt-outs", register.get(std::slice::from_ref(&address)).await.unwrap_err()),
         ("insert opt-out", register.put(vec![OptOutWrite { entry: opt_out.clone(), seen: None }]).await.unwrap_err()),
         ("replace opt-out", register.put(vec![OptOutWrite { entry: opt_out, seen: Some(1) }]).await.unwrap_err()),
         ("shelf of opt-outs", register.shelf(Shelf::Due, Timestamp::MAX, None, 1).await.unwrap_err()),

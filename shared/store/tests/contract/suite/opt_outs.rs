@@ -160,17 +160,16 @@ async fn keeps_every_value(register: &dyn OptOutRegister) {
 async fn follows_the_entries(register: &dyn OptOutRegister) {
     let mut now = entry("moving", 5_000);
     put(register, &now, None).await;
-    let mut rev = 1;
-    for (push, expected) in [
+    let states = [
         (Push::Due { at: instant(7_000), attempts: 1 }, Some((Shelf::Due, 7_000))),
         (Push::Rejected { at: instant(6_000), attempts: 2 }, Some((Shelf::Rejected, 6_000))),
         (Push::Done, None),
         (Push::Due { at: instant(9_000), attempts: 0 }, Some((Shelf::Due, 9_000))),
-    ] {
+    ];
+    for (rev, (push, expected)) in (1..).zip(states) {
         now.push = push;
         assert_eq!(put(register, &now, Some(rev)).await, PutOutcome::Stored);
         assert_eq!(put(register, &now, Some(rev)).await, PutOutcome::Conflict);
-        rev += 1;
         let mut found = Vec::new();
         for shelf in [Shelf::Due, Shelf::Rejected] {
             let all = listed(register, shelf, Timestamp::MAX, 1_000).await;
