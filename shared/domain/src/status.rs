@@ -42,6 +42,13 @@ impl Problem {
         }
     }
 
+    /// The failure again, where an operator has to change something first.
+    #[must_use]
+    pub fn for_operator(&self) -> Option<Failure> {
+        let failure = Failure { code: self.code.clone(), ..Failure::new(self.kind, self.message.clone()) };
+        self.needs_operator.then_some(failure)
+    }
+
     /// The failure again, while the day's export megabytes are known to be gone.
     #[must_use]
     pub fn export_quota_gone(&self, now: Timestamp) -> Option<Failure> {

@@ -7,40 +7,20 @@ use aws_lambda_events::sqs::SqsEvent;
 use domain::activities::{self, ActivityId, Destination, Work};
 use domain::ports::{LogPorts, Shelf};
 use domain::{Failure, FailureKind, Timestamp};
-use serde_json::Value;
 
+use crate::Error;
 use crate::metrics::{self, Metrics};
 use crate::queue::{Around, Handled, Redelivery, check_ids};
-use crate::schedule::{self, serve_both};
-use crate::{Error, SystemClock};
+use crate::schedule::serve_both;
 
 /// Serves both triggers.
 ///
 /// # Errors
 /// When the Lambda runtime ends.
 pub async fn serve(metrics: &Metrics, redelivery: &dyn Redelivery, ports: &LogPorts) -> Result<(), Error> {
-    serve_both(metrics, async |payload, stop| match payload.get("Records") {
-        Some(_) => on_messages(ports, redelivery, payload, stop).await,
-        None => schedule::outcome(log_due(ports, &[], stop).await.map(drop)).map(|()| Value::Null),
-    })
-    .await
-}
-
-async fn on_messages(
-    ports: &LogPorts,
-    redelivery: &dyn Redelivery,
-    payload: Value,
-    stop: Option<Timestamp>,
-) -> Result<Value, Error> {
-    let event: SqsEvent = serde_json::from_value(payload)?;
-    let around = Around { clock: &SystemClock, redelivery, ends: stop };
-    let (handled, ids) = take_in(ports, event, around).await?;
-    metrics::of_messages(&handled);
-    // What fails from here on is in the ledger, and is tried again by the schedule; the messages are done with.
-    if let Err(failure) = log_due(ports, &ids, stop).await {
-        tracing::warn!(failure.kind = ?failure.kind, failure.code = failure.code, "activities wait for the next tick: {failure}");
-    }
-    Ok(serde_json::to_value(handled.response)?)
+    let take = async |event, around: Around<'_>| take_in(ports, event, around).await;
+    let work = async |ids: Vec<ActivityId>, stop| log_due(ports, &ids, stop).await.map(drop);
+    serve_both(metrics, redelivery, take, work, async |stop| log_due(ports, &[], stop).await.map(drop)).await
 }
 
 /// Takes a batch of messages into the ledger; gives which are to be delivered again, and the activities taken.
@@ -96,13 +76,10 @@ pub async fn log_due(ports: &LogPorts, hints: &[ActivityId], stop: Option<Timest
         }
     }
     let both = [marketo?, salesforce?];
-    for work in &both {
-        if let Some(problem) = work.closed.as_ref().filter(|problem| problem.needs_operator) {
-            let failure = Failure::new(problem.kind, problem.message.clone());
-            return Err(Failure { code: problem.code.clone(), ..failure });
-        }
+    match both.iter().find_map(|work| work.closed.as_ref()?.for_operator()) {
+        Some(failure) => Err(failure),
+        None => Ok(both),
     }
-    Ok(both)
 }
 
 /// How long the oldest entry has been due at a destination, seconds; absent where that cannot be read.

@@ -6,41 +6,22 @@
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use domain::opt_outs::{self, Address, Occasion, OptOutMessage, Reconciled, Said};
 use domain::ports::OptOutPorts;
+use domain::status::Problem;
 use domain::{Failure, FailureKind, Timestamp};
-use serde_json::Value;
 
+use crate::Error;
 use crate::metrics::{self, Metrics};
 use crate::queue::{Around, Handled, Redelivery, check_ids};
-use crate::schedule::{self, serve_both};
-use crate::{Error, SystemClock};
+use crate::schedule::serve_both;
 
 /// Serves both triggers.
 ///
 /// # Errors
 /// When the Lambda runtime ends.
 pub async fn serve(metrics: &Metrics, redelivery: &dyn Redelivery, ports: &OptOutPorts) -> Result<(), Error> {
-    serve_both(metrics, async |payload, stop| match payload.get("Records") {
-        Some(_) => on_messages(ports, redelivery, payload, stop).await,
-        None => schedule::outcome(tick(ports, stop).await.map(drop)).map(|()| Value::Null),
-    })
-    .await
-}
-
-async fn on_messages(
-    ports: &OptOutPorts,
-    redelivery: &dyn Redelivery,
-    payload: Value,
-    stop: Option<Timestamp>,
-) -> Result<Value, Error> {
-    let event: SqsEvent = serde_json::from_value(payload)?;
-    let around = Around { clock: &SystemClock, redelivery, ends: stop };
-    let (handled, addresses) = take_in(ports, event, around).await?;
-    metrics::of_messages(&handled);
-    // What fails from here on is in the register, and is tried again by the schedule; the messages are done with.
-    if let Err(failure) = push(ports, &addresses, stop).await {
-        tracing::warn!(failure.kind = ?failure.kind, failure.code = failure.code, "opt-outs wait for the next tick: {failure}");
-    }
-    Ok(serde_json::to_value(handled.response)?)
+    let take = async |event, around: Around<'_>| take_in(ports, event, around).await;
+    let work = async |addresses: Vec<Address>, stop| push(ports, &addresses, stop).await.map(drop);
+    serve_both(metrics, redelivery, take, work, async |stop| tick(ports, stop).await.map(drop)).await
 }
 
 /// Takes a batch of messages into the register; gives which are to be delivered again, and the addresses that said no.
@@ -114,11 +95,10 @@ pub async fn tick(ports: &OptOutPorts, stop: Option<Timestamp>) -> Result<Reconc
     metrics::of_opt_out_pass(done.as_ref().ok(), lag.map(|lag| lag.as_secs().unsigned_abs()), read_lag);
     let done = done?;
     told(&done);
-    if let Some(problem) = done.closed.as_ref().filter(|problem| problem.needs_operator) {
-        let failure = Failure::new(problem.kind, problem.message.clone());
-        return Err(Failure { code: problem.code.clone(), ..failure });
+    match done.closed.as_ref().and_then(Problem::for_operator) {
+        Some(failure) => Err(failure),
+        None => Ok(done),
     }
-    Ok(done)
 }
 
 fn told(done: &Reconciled) {

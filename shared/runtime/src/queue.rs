@@ -59,7 +59,7 @@ impl Redelivery for SqsRedelivery {
     async fn come_back_in(&self, queue: &str, receipt_handle: &str, pause: Duration) -> Result<(), Failure> {
         let Some(known) = self.0.iter().find(|known| known.name() == queue) else {
             let text = format!(
-                "this function was not told of the queue `{queue}`: check PEOPLE_BATCHES_QUEUE_URL and PEOPLE_READS_QUEUE_URL"
+                "this function was not told of the queue `{queue}`: check its variables whose names end with QUEUE_URL"
             );
             return Err(Failure::new(FailureKind::NotFound, text));
         };

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use aws_lambda_events::sqs::SqsEvent;
 use domain::{Advice, Failure, Timestamp};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 
-use crate::Error;
-use crate::metrics::Metrics;
+use crate::metrics::{self, Metrics};
+use crate::queue::{Around, Handled, Redelivery};
+use crate::{Error, SystemClock};
 
 /// Left of an invocation's time for saving the place. A lease that ends with the invocation counts on it.
 pub const MARGIN: Duration = domain::lease::GRACE;
@@ -33,18 +35,35 @@ where
     .await
 }
 
-/// Serves a function that has both a queue and a schedule: hands over each event with the time at which to stop.
+/// Serves a function that has both a queue and a schedule. `take` stores what messages say; `work` does with it at once what the schedule's
+/// `tick` would do later. A failure of `work` is not one of the messages: what they said is stored, and waits for the next tick.
 ///
 /// # Errors
 /// When the Lambda runtime ends.
-pub async fn serve_both(
+pub async fn serve_both<T>(
     metrics: &Metrics,
-    handle: impl AsyncFn(Value, Option<Timestamp>) -> Result<Value, Error>,
+    redelivery: &dyn Redelivery,
+    take: impl AsyncFn(SqsEvent, Around<'_>) -> Result<(Handled, Vec<T>), Error>,
+    work: impl AsyncFn(Vec<T>, Option<Timestamp>) -> Result<(), Failure>,
+    tick: impl AsyncFn(Option<Timestamp>) -> Result<(), Failure>,
 ) -> Result<(), Error> {
-    let handle = &handle;
+    let (take, work, tick) = (&take, &work, &tick);
+    let on_messages = async |payload: Value, stop| {
+        let event: SqsEvent = serde_json::from_value(payload)?;
+        let (handled, taken) = take(event, Around { clock: &SystemClock, redelivery, ends: stop }).await?;
+        metrics::of_messages(&handled);
+        if let Err(failure) = work(taken, stop).await {
+            tracing::warn!(failure.kind = ?failure.kind, failure.code = failure.code, "what messages said waits for the next tick: {failure}");
+        }
+        Ok(serde_json::to_value(handled.response)?)
+    };
+    let on_messages = &on_messages;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let stop = event.context.deadline().checked_sub(MARGIN).and_then(|at| Timestamp::try_from(at).ok());
-        let answer = handle(event.payload, stop).await;
+        let answer = match event.payload.get("Records") {
+            Some(_) => on_messages(event.payload, stop).await,
+            None => outcome(tick(stop).await).map(|()| Value::Null),
+        };
         metrics.flush();
         answer
     }))
@@ -55,7 +74,7 @@ pub async fn serve_both(
 ///
 /// # Errors
 /// A failure that an operator has to cure, so that Lambda counts it and an alarm can see it.
-pub fn outcome(result: Result<(), Failure>) -> Result<(), Error> {
+fn outcome(result: Result<(), Failure>) -> Result<(), Error> {
     let Err(failure) = result else { return Ok(()) };
     match failure.advice() {
         Advice::Retry { .. } | Advice::Park { .. } => {

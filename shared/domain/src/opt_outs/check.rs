@@ -108,7 +108,7 @@ pub struct Checker {
 }
 
 /// What is known of an address's people in Marketo.
-enum Known {
+enum Answer {
     Said(Vec<Consent>, Asked),
     Unavailable,
 }
@@ -161,14 +161,14 @@ impl Checker {
     }
 
     /// What Marketo says of these addresses, from what is kept or anew.
-    async fn ask(&self, addresses: Vec<Address>) -> BTreeMap<Address, Known> {
+    async fn ask(&self, addresses: Vec<Address>) -> BTreeMap<Address, Answer> {
         let now = self.ports.clock.now();
-        let mut said: BTreeMap<Address, Known> = BTreeMap::new();
+        let mut said: BTreeMap<Address, Answer> = BTreeMap::new();
         {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.retain(|_, (at, _)| now.duration_since(*at) < MAX_STALENESS);
             let found = addresses.iter().filter_map(|address| Some((address.clone(), kept.get(address)?.1.clone())));
-            said.extend(found.map(|(address, consents)| (address, Known::Said(consents, Asked::Cache))));
+            said.extend(found.map(|(address, consents)| (address, Answer::Said(consents, Asked::Cache))));
         }
         let unknown = spread(addresses.into_iter().filter(|address| !said.contains_key(address)).collect());
         let calls = unknown.len().div_ceil(MAX_ADDRESSES_PER_CALL).max(1);
@@ -178,7 +178,7 @@ impl Checker {
             let answer = if failed { None } else { self.ask_marketo(some).await };
             failed = answer.is_none();
             let Some(consents) = answer else {
-                said.extend(some.iter().map(|address| (address.clone(), Known::Unavailable)));
+                said.extend(some.iter().map(|address| (address.clone(), Answer::Unavailable)));
                 continue;
             };
             let mut by_address: HashMap<Address, Vec<Consent>> = HashMap::new();
@@ -192,7 +192,7 @@ impl Checker {
             for address in some {
                 let consents = by_address.remove(address).unwrap_or_default();
                 kept.insert(address.clone(), (now, consents.clone()));
-                said.insert(address.clone(), Known::Said(consents, Asked::Live));
+                said.insert(address.clone(), Answer::Said(consents, Asked::Live));
             }
         }
         said
@@ -250,7 +250,7 @@ fn decide(
     settings: &UnsubscribeSettings,
     non_commercial: bool,
     entry: Option<&OptOut>,
-    said: &BTreeMap<Address, Known>,
+    said: &BTreeMap<Address, Answer>,
     now: Timestamp,
 ) -> (Decision, Option<Note>) {
     let email = address.as_str();
@@ -271,9 +271,9 @@ fn decide(
         return (decision(email, Reason::Ok, true, true, Asked::Off), None);
     };
     let (consents, asked) = match (known, mark) {
-        (Known::Said(consents, asked), _) => (consents, *asked),
-        (Known::Unavailable, Some(mark)) => return refuse(reason_of(mark), true, Asked::Off),
-        (Known::Unavailable, None) => {
+        (Answer::Said(consents, asked), _) => (consents, *asked),
+        (Answer::Unavailable, Some(mark)) => return refuse(reason_of(mark), true, Asked::Off),
+        (Answer::Unavailable, None) => {
             // Says something of Marketo and nothing of the address, so that it is not kept.
             return (decision(email, Reason::CheckUnavailable, settings.check_fail_open, true, Asked::Off), None);
         }

@@ -9,12 +9,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::activities::{ActivityId, Destination, Entry};
 use domain::ports::{ActivityLedger, Clock, EntryWrite, PutOutcome, Shelf, Shelved};
 use domain::{Failure, FailureKind, Timestamp};
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::item::{ID, REV};
 use super::listing::{Index, Listing, number, text};
 use super::writes::{self, Write};
-use super::{Attributes, ClockHandle, Item, KEYS_PER_READ, READS_IN_FLIGHT, read_batch};
+use super::{Attributes, ClockHandle, Item, read};
 use crate::entries::{self, StoredEntry, is_storable, stored_entries};
 use crate::places::shelf_name;
 
@@ -118,15 +117,10 @@ fn item(entry: StoredEntry) -> Write {
 #[async_trait]
 impl ActivityLedger for DynamoLedger {
     async fn get(&self, ids: &[ActivityId]) -> Result<Vec<Entry>, Failure> {
-        // BatchGetItem refuses a request that names a key twice, or one that is no key.
+        // One that is no key would spoil the request.
         let ids: BTreeSet<&ActivityId> = ids.iter().filter(|id| is_storable(id)).collect();
-        let reads: Vec<_> = Vec::from_iter(ids)
-            .chunks(KEYS_PER_READ)
-            .map(|chunk| chunk.iter().map(|id| key(id)).collect())
-            .map(|keys| read_batch(&self.client, &*self.clock.0, &self.table, keys))
-            .collect();
-        let items: Vec<_> = stream::iter(reads).buffered(READS_IN_FLIGHT).try_collect().await?;
-        items.iter().flatten().map(|item| self.entry(item)).collect()
+        let items = read(&self.client, &*self.clock.0, &self.table, ids.into_iter().map(key).collect()).await?;
+        items.iter().map(|item| self.entry(item)).collect()
     }
 
     async fn put(&self, writes: Vec<EntryWrite>) -> Result<Vec<PutOutcome>, Failure> {

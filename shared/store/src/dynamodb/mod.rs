@@ -28,6 +28,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use domain::ports::Clock;
 use domain::{Failure, FailureKind};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::aws::{Call, RESENDS, pause_before};
 
@@ -58,7 +59,15 @@ fn on_table<'a>(action: &'static str, table: &'a str) -> Call<'a> {
     Call { action, thing: "table", name: table }
 }
 
-/// The items of at most [`KEYS_PER_READ`] distinct keys, read consistently; keys left unprocessed are asked for again.
+/// The items of distinct keys, as BatchGetItem refuses a request that names a key twice; read consistently.
+async fn read(client: &Client, clock: &dyn Clock, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, Failure> {
+    let reads: Vec<_> =
+        keys.chunks(KEYS_PER_READ).map(|some| read_batch(client, clock, table, some.to_vec())).collect();
+    let found: Vec<_> = stream::iter(reads).buffered(READS_IN_FLIGHT).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// At most [`KEYS_PER_READ`] of them; keys left unprocessed are asked for again.
 async fn read_batch(client: &Client, clock: &dyn Clock, table: &str, keys: Vec<Item>) -> Result<Vec<Item>, Failure> {
     let call = on_table("dynamodb:BatchGetItem", table);
     let mut found = Vec::with_capacity(keys.len());

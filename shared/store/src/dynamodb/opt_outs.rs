@@ -9,12 +9,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::opt_outs::{Address, OptOut};
 use domain::ports::{Clock, OptOutRegister, OptOutWrite, PutOutcome, Shelf, ShelvedAddress};
 use domain::{Failure, FailureKind, Timestamp};
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::item::REV;
 use super::listing::{Index, Listing, number, text};
 use super::writes::{self, Write};
-use super::{Attributes, ClockHandle, Item, KEYS_PER_READ, READS_IN_FLIGHT, on_table, read_batch};
+use super::{Attributes, ClockHandle, Item, on_table, read};
 use crate::places::shelf_name;
 use crate::register::{self, StoredOptOut};
 
@@ -92,15 +91,9 @@ fn item(entry: StoredOptOut) -> Write {
 #[async_trait]
 impl OptOutRegister for DynamoOptOuts {
     async fn get(&self, addresses: &[Address]) -> Result<Vec<OptOut>, Failure> {
-        // BatchGetItem refuses a request that names a key twice.
-        let addresses: BTreeSet<&Address> = addresses.iter().collect();
-        let reads: Vec<_> = Vec::from_iter(addresses)
-            .chunks(KEYS_PER_READ)
-            .map(|chunk| chunk.iter().map(|address| key(address)).collect())
-            .map(|keys| read_batch(&self.client, &*self.clock.0, &self.table, keys))
-            .collect();
-        let items: Vec<_> = stream::iter(reads).buffered(READS_IN_FLIGHT).try_collect().await?;
-        items.iter().flatten().map(|item| self.entry(item)).collect()
+        let keys = addresses.iter().collect::<BTreeSet<_>>().into_iter().map(key).collect();
+        let items = read(&self.client, &*self.clock.0, &self.table, keys).await?;
+        items.iter().map(|item| self.entry(item)).collect()
     }
 
     async fn put(&self, writes: Vec<OptOutWrite>) -> Result<Vec<PutOutcome>, Failure> {

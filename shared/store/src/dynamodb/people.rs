@@ -9,10 +9,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::people::{MarketoId, PersonRow, normalised_email};
 use domain::ports::{Clock, PeopleTable, PutOutcome, RowWrite};
 use domain::{Failure, FailureKind};
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::writes::{self, Write};
-use super::{ClockHandle, KEYS_PER_READ, READS_IN_FLIGHT, item, on_table, read_batch};
+use super::{ClockHandle, item, on_table, read};
 use crate::rules::{check_distinct, email_key, stored_row};
 
 /// Most pages of people with one email address: an index page holds thousands, so that more than this is a fault.
@@ -74,15 +73,9 @@ impl DynamoPeople {
 #[async_trait]
 impl PeopleTable for DynamoPeople {
     async fn get(&self, ids: &[MarketoId]) -> Result<Vec<PersonRow>, Failure> {
-        // BatchGetItem refuses a request that names a key twice.
-        let ids: Vec<MarketoId> = ids.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
-        let reads: Vec<_> = ids
-            .chunks(KEYS_PER_READ)
-            .map(|chunk| chunk.iter().copied().map(item::key).collect())
-            .map(|keys| read_batch(&self.client, &*self.clock.0, &self.table, keys))
-            .collect();
-        let items: Vec<_> = stream::iter(reads).buffered(READS_IN_FLIGHT).try_collect().await?;
-        items.into_iter().flatten().map(|found| item::row(&self.table, found)).collect()
+        let keys = ids.iter().copied().collect::<BTreeSet<_>>().into_iter().map(item::key).collect();
+        let items = read(&self.client, &*self.clock.0, &self.table, keys).await?;
+        items.into_iter().map(|found| item::row(&self.table, found)).collect()
     }
 
     async fn put(&self, writes: Vec<RowWrite>) -> Result<Vec<PutOutcome>, Failure> {

@@ -8,10 +8,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ports::{Clock, Document, SyncState};
 use domain::{Failure, FailureKind};
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::Value;
 
-use super::{ClockHandle, Item, KEYS_PER_READ, READS_IN_FLIGHT, on_table, read_batch};
+use super::{ClockHandle, Item, on_table, read};
 use crate::rules::{RECEIPT_PREFIX, RECEIPTS_PER_ITEM, check_receipts, document_text, document_value};
 
 pub(super) const KEY: &str = "key";
@@ -152,15 +151,10 @@ impl SyncState for DynamoState {
 
     async fn receipts(&self, group: &str, end: u32) -> Result<BTreeSet<u32>, Failure> {
         check_receipts(group, end)?;
-        let chunks: Vec<u32> = (0..end.div_ceil(RECEIPTS_PER_ITEM)).collect();
-        let reads: Vec<_> = chunks
-            .chunks(KEYS_PER_READ)
-            .map(|chunks| chunks.iter().map(|chunk| key_of(receipt_key(group, *chunk))).collect())
-            .map(|keys| read_batch(&self.client, &*self.clock.0, &self.table, keys))
-            .collect();
-        let items: Vec<_> = stream::iter(reads).buffered(READS_IN_FLIGHT).try_collect().await?;
+        let chunks = 0..end.div_ceil(RECEIPTS_PER_ITEM);
+        let keys = chunks.map(|chunk| key_of(receipt_key(group, chunk))).collect();
         let mut receipts = BTreeSet::new();
-        for item in items.iter().flatten() {
+        for item in &read(&self.client, &*self.clock.0, &self.table, keys).await? {
             let (chunk, offsets) = self.chunk(item)?;
             receipts.extend(offsets.into_iter().map(|offset| chunk * RECEIPTS_PER_ITEM + offset));
         }

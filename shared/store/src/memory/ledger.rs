@@ -1,7 +1,6 @@
 //! The ledger of activities in memory. Entries are kept as text, so that what is read went through JSON as it does on DynamoDB; listings
 //! may be made to lag behind, as they do there.
 
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -9,20 +8,14 @@ use domain::activities::{ActivityId, Destination, Entry};
 use domain::ports::{ActivityLedger, EntryWrite, PutOutcome, Shelf, Shelved};
 use domain::{Failure, FailureKind, Timestamp};
 
-use super::index::Index;
+use super::kept::{self, Kept};
 use super::lock;
 use crate::entries::{self, StoredEntry, stored_entries};
 
 /// The ledger of activities in memory.
 #[derive(Debug, Default)]
 pub struct MemoryLedger {
-    kept: Mutex<Kept>,
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    entries: HashMap<ActivityId, (u64, String)>,
-    index: Index<(Destination, Shelf), ActivityId>,
+    kept: Mutex<Kept<(Destination, Shelf), ActivityId>>,
 }
 
 impl MemoryLedger {
@@ -36,12 +29,12 @@ impl MemoryLedger {
     /// one write more, so that whoever keeps looking sees everything.
     #[must_use]
     pub fn lagging(writes: usize) -> Self {
-        Self { kept: Mutex::new(Kept { index: Index::lagging(writes), ..Kept::default() }) }
+        Self { kept: Mutex::new(Kept::lagging(writes)) }
     }
 
     /// Lets listings show everything that was written so far.
     pub fn catch_up(&self) {
-        lock(&self.kept).index.catch_up();
+        lock(&self.kept).catch_up();
     }
 
     /// All entries, in the order of their ids.
@@ -49,43 +42,29 @@ impl MemoryLedger {
     /// # Errors
     /// None in truth.
     pub fn all(&self) -> Result<Vec<Entry>, Failure> {
-        let kept = lock(&self.kept);
-        let mut entries: Vec<Entry> = kept.entries.iter().map(read).collect::<Result<_, _>>()?;
-        entries.sort_by(|a, b| a.id().cmp(b.id()));
-        Ok(entries)
+        lock(&self.kept).behind(None).map(read).collect()
     }
 }
 
-fn read((id, (rev, body)): (&ActivityId, &(u64, String))) -> Result<Entry, Failure> {
+fn read((id, (rev, body)): kept::Entry<'_, ActivityId>) -> Result<Entry, Failure> {
     entries::entry(id, *rev, body)
         .ok_or_else(|| Failure::new(FailureKind::CorruptState, format!("activity {id} in memory is damaged")))
-}
-
-impl Kept {
-    fn put(&mut self, entry: StoredEntry) -> PutOutcome {
-        let StoredEntry { id, rev, body, places, seen } = entry;
-        if self.entries.get(&id).map(|(rev, _)| *rev) != seen {
-            return PutOutcome::Conflict;
-        }
-        let places = places.into_iter().map(|place| ((place.destination, place.shelf), place.at));
-        self.index.moved(id.clone(), places.collect());
-        self.entries.insert(id, (rev, body));
-        PutOutcome::Stored
-    }
 }
 
 #[async_trait]
 impl ActivityLedger for MemoryLedger {
     async fn get(&self, ids: &[ActivityId]) -> Result<Vec<Entry>, Failure> {
-        let wanted: BTreeSet<_> = ids.iter().collect();
-        let kept = lock(&self.kept);
-        wanted.into_iter().filter_map(|id| kept.entries.get_key_value(id)).map(read).collect()
+        lock(&self.kept).get(ids).map(read).collect()
     }
 
     async fn put(&self, writes: Vec<EntryWrite>) -> Result<Vec<PutOutcome>, Failure> {
         let entries = stored_entries(writes)?;
         let mut kept = lock(&self.kept);
-        Ok(entries.into_iter().map(|entry| kept.put(entry)).collect())
+        let put = |entry: StoredEntry| {
+            let places = entry.places.into_iter().map(|place| ((place.destination, place.shelf), place.at)).collect();
+            kept.put(entry.id, entry.seen, (entry.rev, entry.body), places)
+        };
+        Ok(entries.into_iter().map(put).collect())
     }
 
     async fn shelf(
@@ -97,7 +76,7 @@ impl ActivityLedger for MemoryLedger {
         limit: usize,
     ) -> Result<Vec<Shelved>, Failure> {
         let Some(span) = entries::span(until, from)? else { return Ok(Vec::new()) };
-        let found = lock(&self.kept).index.list((destination, shelf), &span, limit);
+        let found = lock(&self.kept).list((destination, shelf), &span, limit);
         Ok(found.into_iter().filter_map(|(at, id)| entries::shelved(at, id)).collect())
     }
 }

@@ -2,6 +2,7 @@
 //! sizes included; the contract suite holds both to it. Nothing here outlives the process.
 
 mod index;
+mod kept;
 mod ledger;
 mod opt_outs;
 mod people;
