@@ -17,6 +17,10 @@ pub async fn run(
     state: &Path,
 ) -> Result<(), CommandFailure> {
     let mut emails = emails;
+    // A line of a file that is no address is refused like any other address; something typed is a slip.
+    for email in &emails {
+        address(email)?;
+    }
     if let Some(file) = file {
         let cannot = |e: std::io::Error| CommandFailure::Usage(format!("{} cannot be read: {e}", file.display()));
         let text = fs::read_to_string(file).map_err(cannot)?;
@@ -24,9 +28,6 @@ pub async fn run(
     }
     if emails.is_empty() {
         return Err(CommandFailure::Usage("name an email address, or a file of them with --file".into()));
-    }
-    for email in &emails {
-        address(email)?;
     }
     let environment = Environment::from_process().await?;
     let tables = LocalTables::open(Some(StateDir::open_or_create(state)?)).await?;

@@ -142,6 +142,12 @@ async fn whether_a_mail_may_go_is_said_with_its_reason() {
     assert_eq!(lines(&bypass.ends(0, &[]).stdout)[0]["reason"], "nonCommercial");
     stage.run(&["can-send", "x@rival.example", "--non-commercial"]).await.ends(1, &["blockedDomain"]);
     stage.run(&["can-send", "no address"]).await.ends(2, &["no email address"]);
+    let file = stage.story.path("addresses");
+    fs::write(&file, format!("no address\n{ANA}\n\nnobody.canary@example.com\n")).unwrap();
+    let listed = stage.run(&["can-send", "--file", file.to_str().unwrap()]).await;
+    let decisions = lines(&listed.ends(1, &["2 of 3"]).stdout);
+    let reasons: Vec<&Value> = decisions.iter().map(|decision| &decision["reason"]).collect();
+    assert_eq!(reasons, ["emailInvalid", "optedOut", "ok"]);
     stage.story.world().set_faults(vec![m::Fault::once("*", m::FaultAction::Status(503, None)).times(None)]);
     let down = stage.run(&["can-send", "nobody.canary@example.com"]).await;
     assert_eq!(lines(&down.ends(1, &[]).stdout)[0]["reason"], "checkUnavailable");
