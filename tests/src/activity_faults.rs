@@ -3,25 +3,20 @@
 //! destinations exactly once.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use domain::activities::{self, ActivityId, Destination, Progress, Work};
-use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::people::{Field, MarketoId, PersonRow};
 use domain::ports::{Clock, LogPorts, PeopleTable, RowWrite};
 use domain::{Failure, Timestamp};
-use marketo::{BaseUrl, MarketoClient, MarketoConfig};
-use salesforce::{Login, LoginUrl, SalesforceClient, SalesforceConfig, Version};
 use serde_json::{Value, json};
 use simulator_app::{Expected, Someone};
 use simulator_marketo as m;
 use simulator_salesforce as s;
-use store::{MemoryLedger, MemoryPeople, MemoryState};
+use store::{MemoryLedger, MemoryPeople};
 
-use crate::lock;
-use crate::world::Seeded;
+use crate::vendor_faults::{self, AtMarketo, AtSalesforce, Outcome, Story, Trouble};
 
 /// Activities of a story.
 const ACTIVITIES: usize = 40;
@@ -31,225 +26,69 @@ const ROUNDS: usize = 30;
 const ROUNDS_AFTER: usize = 60;
 const BETWEEN: Duration = Duration::from_secs(20);
 const SETTLE: Duration = Duration::from_secs(1);
-/// How long clients wait for an answer.
-const PATIENCE: Duration = Duration::from_millis(400);
-
-/// Something that goes wrong at one vendor.
-#[derive(Debug, Clone)]
-pub enum Trouble {
-    /// At Marketo.
-    Marketo(m::Fault),
-    /// At Salesforce.
-    Salesforce(s::Fault),
-}
-
-/// A fault, where it strikes, and whether it stays until it is lifted.
-#[derive(Debug, Clone)]
-pub struct Story {
-    /// What goes wrong, in words.
-    pub kind: String,
-    /// The endpoint.
-    pub place: &'static str,
-    /// Whether it stays.
-    pub lasting: bool,
-    trouble: Trouble,
-}
-
-/// What came of a story while the fault was in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Everything was logged nevertheless.
-    Right,
-    /// Activities waited, and this was said.
-    Waits(String),
-    /// Some were rejected with a reason, and logged when they were tried again after the fault.
-    Rejects(String),
-}
 
 /// All stories.
 #[must_use]
 pub fn stories() -> Vec<Story> {
-    let mut stories = Vec::new();
-    for lasting in [false, true] {
-        for_marketo(lasting, &mut stories);
-        for_salesforce(lasting, &mut stories);
-    }
-    stories
-}
-
-/// Marketo's word that nothing was carried out; its other codes leave it open.
-const REFUSED: [&str; 8] = ["601", "602", "603", "606", "607", "610", "615", "1002"];
-
-fn for_marketo(lasting: bool, stories: &mut Vec<Story>) {
-    use m::FaultAction as Action;
+    use simulator_marketo::FaultAction;
     const ADD: &str = "POST /rest/v1/activities/external.json";
-    const PLACES: [&str; 3] = [ADD, "GET /rest/v1/activities/external/types.json", "GET /identity/oauth/token"];
-    const CODES: [&str; 13] =
-        ["601", "602", "603", "604", "606", "607", "608", "610", "611", "614", "615", "713", "1002"];
-    let mut faults: Vec<(String, Action)> = Vec::new();
-    faults.extend(CODES.map(|code| (code.to_owned(), Action::Error(code.to_owned(), "on purpose".to_owned()))));
-    faults.extend([500, 502, 503].map(|status| (format!("HTTP {status}"), Action::Status(status, None))));
-    faults.extend([
-        ("no answer".to_owned(), Action::Hang(0)),
-        ("connection closed".to_owned(), Action::Drop(0)),
-        ("empty 200".to_owned(), Action::EmptyBody),
-        ("bad JSON".to_owned(), Action::BadJson),
-        ("no result".to_owned(), Action::NoResult),
-        ("fewer results".to_owned(), Action::FewerResults),
-    ]);
-    for place in PLACES {
-        for (kind, action) in &faults {
-            let of_identity = place.contains("identity");
-            if of_identity && matches!(action, Action::Error(..) | Action::NoResult | Action::FewerResults) {
-                continue;
-            }
-            for after_work in [false, true] {
-                // Only what writes is different after its work.
-                if after_work && (place != ADD || REFUSED.contains(&kind.as_str())) {
-                    continue;
-                }
-                let fault = m::Fault::once(place, action.clone()).times(if lasting { None } else { Some(1) });
-                let fault = if after_work { fault.after_work() } else { fault };
-                let kind = if after_work { format!("{kind}, after the work") } else { kind.clone() };
-                stories.push(Story { kind, place, lasting, trouble: Trouble::Marketo(fault) });
-            }
-        }
-    }
-}
-
-fn for_salesforce(lasting: bool, stories: &mut Vec<Story>) {
-    use s::FaultAction as Action;
-    const UPSERT: &str = "PATCH /composite/sobjects/{object}/{field}";
-    const UPDATE: &str = "PATCH /composite/sobjects";
-    const PLACES: [&str; 5] =
-        [UPSERT, UPDATE, "GET /sobjects/{object}/describe", "GET /query", "POST /services/oauth2/token"];
-    let error =
-        |status: u16, code: &str| (code.to_owned(), Action::Error(status, code.to_owned(), "on purpose".to_owned()));
-    let record = |code: &str| (format!("record: {code}"), Action::Record(code.to_owned(), "on purpose".to_owned(), 3));
-    let faults = [
-        error(401, "INVALID_SESSION_ID"),
-        error(403, "REQUEST_LIMIT_EXCEEDED"),
-        error(403, "API_CURRENTLY_DISABLED"),
-        error(503, "SERVER_UNAVAILABLE"),
-        error(400, "QUERY_TIMEOUT"),
-        error(400, "INVALID_FIELD"),
-        error(500, "UNKNOWN_EXCEPTION"),
-        ("HTTP 502".to_owned(), Action::Status(502)),
-        ("no answer".to_owned(), Action::Hang(0)),
-        ("connection closed".to_owned(), Action::Drop(0)),
-        ("empty 200".to_owned(), Action::EmptyBody),
-        ("bad JSON".to_owned(), Action::BadJson),
-        ("sessions end".to_owned(), Action::SessionEnds(2)),
-    ];
-    let records = [
-        record("UNABLE_TO_LOCK_ROW"),
-        record("ENTITY_IS_LOCKED"),
-        record("FIELD_CUSTOM_VALIDATION_EXCEPTION"),
-        record("REQUIRED_FIELD_MISSING"),
-        record("INSUFFICIENT_ACCESS_OR_READONLY"),
-        record("UNKNOWN_EXCEPTION"),
-    ];
-    for place in PLACES {
-        let writes = place == UPSERT || place == UPDATE;
-        let of_place = faults.iter().chain(records.iter().filter(|_| writes));
-        for (kind, action) in of_place {
-            if place.contains("oauth2") && matches!(action, Action::SessionEnds(_) | Action::Error(401 | 403, ..)) {
-                continue;
-            }
-            for after_work in [false, true] {
-                let spoilt = !matches!(action, Action::Record(..) | Action::SessionEnds(_));
-                if after_work && !(writes && spoilt) {
-                    continue;
-                }
-                let fault = s::Fault::once(place, action.clone()).times(if lasting { None } else { Some(1) });
-                let fault = if after_work { fault.after_work() } else { fault };
-                let kind = if after_work { format!("{kind}, after the work") } else { kind.clone() };
-                stories.push(Story { kind, place, lasting, trouble: Trouble::Salesforce(fault) });
-            }
-        }
-    }
-}
-
-/// Sleeping moves it on and takes no time.
-struct JumpingClock(Mutex<Timestamp>);
-
-#[async_trait]
-impl Clock for JumpingClock {
-    fn now(&self) -> Timestamp {
-        *lock(&self.0)
-    }
-
-    async fn sleep(&self, pause: Duration) {
-        *lock(&self.0) += pause;
-    }
+    let mut stories = vendor_faults::of_marketo(&AtMarketo {
+        places: &[ADD, "GET /rest/v1/activities/external/types.json", "GET /identity/oauth/token"],
+        writes: &[ADD],
+        codes: &["601", "602", "603", "604", "606", "607", "608", "610", "611", "614", "615", "713", "1002"],
+        more: &[("no result", FaultAction::NoResult), ("fewer results", FaultAction::FewerResults)],
+    });
+    stories.extend(vendor_faults::of_salesforce(&AtSalesforce {
+        places: &[
+            "PATCH /composite/sobjects/{object}/{field}",
+            "PATCH /composite/sobjects",
+            "GET /sobjects/{object}/describe",
+            "GET /query",
+            "POST /services/oauth2/token",
+        ],
+        of_records: &[
+            "UNABLE_TO_LOCK_ROW",
+            "ENTITY_IS_LOCKED",
+            "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+            "REQUIRED_FIELD_MISSING",
+            "INSUFFICIENT_ACCESS_OR_READONLY",
+            "UNKNOWN_EXCEPTION",
+        ],
+        every: 3,
+    }));
+    stories
 }
 
 /// Where a story plays.
 struct Stage {
-    marketo: m::Simulator,
-    salesforce: s::Simulator,
+    vendors: vendor_faults::Stage,
     ledger: Arc<MemoryLedger>,
-    clock: Arc<JumpingClock>,
     ports: LogPorts,
     people: Vec<Someone>,
 }
 
 impl Stage {
     async fn set() -> Self {
-        let config = m::Config { people: 60, limits: m::Limits::none(), ..m::Config::default() };
-        let credentials = marketo::PlainCredentials::shared(config.client_id.clone(), config.client_secret.clone());
-        let marketo = m::Simulator::start(config).await.unwrap();
-        let org = s::Config::default();
-        let login = Login::ClientCredentials {
-            client_id: org.client_id.clone(),
-            client_secret: org.client_secret.clone().into(),
-        };
-        let salesforce = s::Simulator::start(org).await.unwrap();
-        let clock = Arc::new(JumpingClock(Mutex::new(Timestamp::now())));
-        let (people, table) = people(&marketo, &salesforce).await;
-        let (chance, state) = (Seeded::new(7), Arc::new(MemoryState::new()));
-        let limits = CallLimits { per_20_seconds: 100_000, per_day: 10_000_000 };
-        let budget = SharedBudget::new(state.clone(), clock.clone(), chance.clone(), Purpose::Changes, limits);
-        let base_url = BaseUrl::parse(&marketo.base_url()).unwrap();
-        let config = MarketoConfig { base_url, credentials, max_in_flight: 4 };
-        let patience = marketo::TimeLimits { usual: PATIENCE, slow: PATIENCE, stall: PATIENCE, adding: PATIENCE };
-        let client = MarketoClient::with_time_limits(config, clock.clone(), chance.clone(), Arc::new(budget), patience);
-        let config = SalesforceConfig {
-            login_url: LoginUrl::parse(&salesforce.base_url()).unwrap(),
-            version: Version::default(),
-            credentials: salesforce::PlainCredentials::shared(login),
-            max_in_flight: 4,
-        };
-        let patience = salesforce::TimeLimits { usual: PATIENCE };
-        let org = SalesforceClient::with_time_limits(config, clock.clone(), chance.clone(), patience);
+        let vendors = vendor_faults::Stage::set(60).await;
+        let (people, table) = people(&vendors.marketo, &vendors.salesforce).await;
         let ledger = Arc::new(MemoryLedger::new());
         let ports = LogPorts {
             ledger: ledger.clone(),
             people: table,
-            state,
-            marketo: Arc::new(client),
-            salesforce: Arc::new(org),
-            clock: clock.clone(),
-            chance,
+            state: vendors.state.clone(),
+            marketo: vendors.marketo_client.clone(),
+            salesforce: vendors.salesforce_client.clone(),
+            clock: vendors.clock.clone(),
+            chance: vendors.chance.clone(),
         };
         activities::provision_marketo(&*ports.marketo, activities::TypeLayout::Eight).await.unwrap();
-        Self { marketo, salesforce, ledger, clock, ports, people }
-    }
-
-    fn begin(&self, trouble: &Trouble) {
-        match trouble {
-            Trouble::Marketo(fault) => self.marketo.world().set_faults(vec![fault.clone()]),
-            Trouble::Salesforce(fault) => self.salesforce.world().set_faults(vec![fault.clone()]),
-        }
-        // Tokens and sessions are got anew, so that faults of getting in strike.
-        self.salesforce.world().end_sessions();
-        *lock(&self.clock.0) += Duration::from_secs(2 * 3_600);
+        Self { vendors, ledger, ports, people }
     }
 
     async fn round(&self) -> Result<[Work; 2], Failure> {
         let marketo = activities::log_to_marketo(&self.ports, &[], SETTLE, None).await?;
         let salesforce = activities::log_to_salesforce(&self.ports, &[], SETTLE, None).await?;
-        *lock(&self.clock.0) += BETWEEN;
+        self.vendors.clock.advance(BETWEEN);
         Ok([marketo, salesforce])
     }
 
@@ -270,11 +109,11 @@ impl Stage {
     }
 
     fn wrong(&self, expected: &Expected) -> Vec<String> {
-        let activities = self.marketo.world().custom_activities();
+        let activities = self.vendors.marketo.world().custom_activities();
         let found: Vec<_> =
             activities.iter().map(|activity| (activity.text("activityId").to_owned(), activity.lead)).collect();
         let mut wrong = expected.wrong_in_marketo(&found);
-        wrong.extend(expected.wrong_in_salesforce(&self.salesforce.world().records("Task")));
+        wrong.extend(expected.wrong_in_salesforce(&self.vendors.salesforce.world().records("Task")));
         wrong
     }
 }
@@ -304,7 +143,7 @@ async fn people(marketo: &m::Simulator, salesforce: &s::Simulator) -> (Vec<Someo
 /// What was wrong.
 pub async fn play(story: &Story) -> Result<Outcome, String> {
     let stage = Stage::set().await;
-    let start = stage.clock.now().checked_sub(Duration::from_secs(3_600)).map_err(|e| e.to_string())?;
+    let start = stage.vendors.clock.now().checked_sub(Duration::from_secs(3_600)).map_err(|e| e.to_string())?;
     let day = simulator_app::day(11, &stage.people, ACTIVITIES, start);
     let expected = Expected::of(&day);
     // Half of it is logged before, so that flags on tasks that are there are set while the fault is in force.
@@ -313,7 +152,7 @@ pub async fn play(story: &Story) -> Result<Outcome, String> {
     for _ in 0..3 {
         stage.round().await.map_err(|f| f.to_string())?;
     }
-    stage.begin(&story.trouble);
+    stage.vendors.begin(&story.trouble);
     accept(&stage, during).await?;
 
     let here = match story.trouble {
@@ -343,14 +182,13 @@ pub async fn play(story: &Story) -> Result<Outcome, String> {
         return Err(format!("a fault that struck once keeps activities waiting: {outcome:?}"));
     }
 
-    stage.marketo.world().set_faults(Vec::new());
-    stage.salesforce.world().set_faults(Vec::new());
+    stage.vendors.lift();
     activities::retry(&*stage.ports.ledger, &*stage.ports.clock).await.map_err(|failure| failure.to_string())?;
     for _ in 0..ROUNDS_AFTER {
         let works = stage.round().await.map_err(|failure| failure.to_string())?;
         if let Some(until) = works.iter().filter_map(|work| work.closed_until).max() {
-            let mut now = lock(&stage.clock.0);
-            *now = until.max(*now);
+            let left = until.duration_since(stage.vendors.clock.now());
+            stage.vendors.clock.advance(Duration::try_from(left).unwrap_or_default());
         }
         if stage.is_logged(here) {
             break;

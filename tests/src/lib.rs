@@ -12,6 +12,8 @@ pub mod opt_out_faults;
 pub mod parallel;
 pub mod simulation;
 pub mod template;
+pub mod vendor_faults;
+pub mod vendors;
 pub mod world;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -2,13 +2,12 @@
 
 #![expect(clippy::print_stdout, reason = "its results are for people to read")]
 
-mod activity_fault_matrix;
 mod fault_matrix;
 mod mutations;
-mod opt_out_fault_matrix;
 mod orders;
 mod seeds;
 mod time_to_finish;
+mod vendor_fault_matrix;
 
 use std::process::ExitCode;
 
@@ -45,8 +44,8 @@ fn main() -> ExitCode {
     match Args::parse().proof {
         Proof::Seeds(args) => seeds::prove(&args),
         Proof::Faults(args) => fault_matrix::marketo(&args),
-        Proof::ActivityFaults(args) => activity_fault_matrix::prove(&args),
-        Proof::OptOutFaults(args) => opt_out_fault_matrix::prove(&args),
+        Proof::ActivityFaults(args) => vendor_fault_matrix::activities(&args),
+        Proof::OptOutFaults(args) => vendor_fault_matrix::opt_outs(&args),
         Proof::DynamodbFaults(args) => fault_matrix::dynamodb(&args),
         Proof::Limits(args) => time_to_finish::prove(&args),
         Proof::Interleavings(args) => orders::prove(&args),

@@ -1,14 +1,16 @@
-//! `cargo prove mutations`: breaks one rule of the product at a time, in a copy of the sources, and requires that the simulation finds it.
-//! What it says of a rule is only worth something if it fails without that rule.
+//! `cargo prove mutations`: breaks one rule of the product at a time, in a copy of the sources, and requires that the simulation, or the play of
+//! every order of events, finds it. What these say of a rule is only worth something if it fails without that rule.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::{fs, io};
+use std::{fmt, fs, io};
 
 /// Seeds within which the simulation has to find a broken rule.
 const SEEDS: u64 = 200;
 /// The same for rules that matter only where several rare things meet.
 const SEEDS_OF_RARE: u64 = 4_000;
+/// Events of an order within which a broken rule of the opt-outs has to be found.
+const ORDERS: u32 = 3;
 /// What a build needs of the repository, beside the sources.
 const FILES: &[&str] = &["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo"];
 /// The folders with the sources.
@@ -27,11 +29,51 @@ pub struct Args {
     rare: bool,
 }
 
+/// What has to find that a rule is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    /// So many seeds of this flow.
+    Seeds(&'static str, u64),
+    /// Opt-outs under every order of so many events.
+    Orders(u32),
+}
+
+impl Proof {
+    /// Whether it takes thousands of seeds.
+    fn is_of_rare(self) -> bool {
+        matches!(self, Self::Seeds(_, count) if count > SEEDS)
+    }
+
+    fn arguments(self) -> Vec<String> {
+        let words = match self {
+            Self::Seeds(flow, count) => format!("seeds --flow {flow} --stop --count {count}"),
+            Self::Orders(length) => format!("interleavings --stop --length {length}"),
+        };
+        words.split(' ').map(str::to_owned).collect()
+    }
+
+    /// How a line begins that says what was found.
+    fn finding(self) -> &'static str {
+        match self {
+            Self::Seeds(..) => "seed ",
+            Self::Orders(_) => "order ",
+        }
+    }
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seeds(_, count) => write!(f, "{count} seeds"),
+            Self::Orders(length) => write!(f, "the orders of {length} events"),
+        }
+    }
+}
+
 /// A rule, and how it is broken: in a file, a text that stands there once is replaced.
 struct Mutation {
     rule: &'static str,
-    flow: &'static str,
-    seeds: u64,
+    proof: Proof,
     edits: &'static [(&'static str, &'static str, &'static str)],
 }
 
@@ -44,13 +86,17 @@ const WORKER: &str = "shared/domain/src/initial_sync/worker.rs";
 const LOG_TO_MARKETO: &str = "shared/domain/src/activities/marketo.rs";
 const LOG_TO_SALESFORCE: &str = "shared/domain/src/activities/salesforce.rs";
 const SALESFORCE_TASKS: &str = "shared/salesforce/src/activities.rs";
+const CHECK: &str = "shared/domain/src/opt_outs/check.rs";
+const MERGED: &str = "shared/domain/src/opt_outs/merged.rs";
+const PLAN: &str = "shared/domain/src/opt_outs/plan.rs";
+const RECONCILER: &str = "shared/domain/src/opt_outs/state.rs";
+const RESUBSCRIBE: &str = "shared/domain/src/opt_outs/resubscribe.rs";
 const JOBS: &str = "shared/domain/src/initial_sync/jobs.rs";
 
 const MUTATIONS: &[Mutation] = &[
     Mutation {
         rule: "cursor-after-data",
-        flow: "people",
-        seeds: SEEDS,
+        proof: Proof::Seeds("people", SEEDS),
         edits: &[(
             PULL,
             "        if !changes.is_empty() {\n",
@@ -59,8 +105,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "as-of-condition",
-        flow: "people",
-        seeds: SEEDS,
+        proof: Proof::Seeds("people", SEEDS),
         edits: &[(
             OBSERVATION,
             "if seen.as_of <= row.as_of && !merge_over_deletion {",
@@ -69,8 +114,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "fencing",
-        flow: "people",
-        seeds: SEEDS,
+        proof: Proof::Seeds("people", SEEDS),
         edits: &[
             (
                 LEASE,
@@ -86,20 +130,17 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "checksum",
-        flow: "people",
-        seeds: SEEDS,
+        proof: Proof::Seeds("people", SEEDS),
         edits: &[(FETCH, "is_some_and(|expected| *expected != sha256)", "is_some_and(|expected| expected.is_empty())")],
     },
     Mutation {
         rule: "receipt-count",
-        flow: "people",
-        seeds: SEEDS,
+        proof: Proof::Seeds("people", SEEDS),
         edits: &[(RECEIPTS, "if count == 2 * batches.rows + batches.reads {", "if count < u32::MAX {")],
     },
     Mutation {
         rule: "overlap",
-        flow: "people",
-        seeds: SEEDS,
+        proof: Proof::Seeds("people", SEEDS),
         edits: &[(
             PULL,
             "Overlap::WhenDue => overlap_is_due(&lease.state, &settings, started),",
@@ -108,8 +149,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "replaced-holders-write-late",
-        flow: "people",
-        seeds: SEEDS_OF_RARE,
+        proof: Proof::Seeds("people", SEEDS_OF_RARE),
         edits: &[(
             PULL,
             "        if lease.taken_over {\n",
@@ -118,20 +158,17 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "gone-stays-gone",
-        flow: "people",
-        seeds: SEEDS_OF_RARE,
+        proof: Proof::Seeds("people", SEEDS_OF_RARE),
         edits: &[(OBSERVATION, "if !alive(row.status) && seen.what == Observation::OutOfSight {", "if false {")],
     },
     Mutation {
         rule: "batches-of-this-run-only",
-        flow: "people",
-        seeds: SEEDS_OF_RARE,
+        proof: Proof::Seeds("people", SEEDS_OF_RARE),
         edits: &[(WORKER, "    Ok(current)\n", "    Ok(true)\n")],
     },
     Mutation {
         rule: "failed-before-queued",
-        flow: "people",
-        seeds: SEEDS_OF_RARE,
+        proof: Proof::Seeds("people", SEEDS_OF_RARE),
         edits: &[(
             JOBS,
             "Err(failure) if matches!(failure.kind, FailureKind::NotFound | FailureKind::BadRequest) => {",
@@ -140,14 +177,12 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "ledger-written-before",
-        flow: "activities",
-        seeds: SEEDS,
+        proof: Proof::Seeds("activities", SEEDS),
         edits: &[(LOG_TO_MARKETO, "    held.commit().await?;\n", "")],
     },
     Mutation {
         rule: "read-back",
-        flow: "activities",
-        seeds: SEEDS,
+        proof: Proof::Seeds("activities", SEEDS),
         edits: &[(
             LOG_TO_MARKETO,
             "    let found = match find(ports, &records, in_flight.not_after).await {\n",
@@ -156,8 +191,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "external-id",
-        flow: "activities",
-        seeds: SEEDS,
+        proof: Proof::Seeds("activities", SEEDS),
         edits: &[(
             SALESFORCE_TASKS,
             "        self.upsert_until(TASK, KEY_FIELD, &collected(tasks), Some(not_after)).await\n",
@@ -166,8 +200,7 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "dates-ahead",
-        flow: "activities",
-        seeds: SEEDS,
+        proof: Proof::Seeds("activities", SEEDS),
         edits: &[(
             LOG_TO_MARKETO,
             "    let first = not_after.checked_sub(BEFORE_SENT).map_or(first, |sent| sent.min(first));\n",
@@ -176,9 +209,45 @@ const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         rule: "bounces-stay",
-        flow: "activities",
-        seeds: SEEDS_OF_RARE,
+        proof: Proof::Seeds("activities", SEEDS_OF_RARE),
         edits: &[(LOG_TO_SALESFORCE, "&& now < until).then_some(until)", "&& now > until).then_some(until)")],
+    },
+    Mutation {
+        rule: "merges-inherit-opt-outs",
+        proof: Proof::Orders(ORDERS),
+        edits: &[(MERGED, "    register::add(register, &said).await?;\n", "    let _ = said;\n")],
+    },
+    Mutation {
+        rule: "marketos-no-is-remembered",
+        proof: Proof::Orders(ORDERS),
+        edits: &[(
+            CHECK,
+            "if !mark.people.iter().all(says_yes) {",
+            "if mark.people.is_empty() && says_yes(&MarketoId(0)) {",
+        )],
+    },
+    Mutation {
+        rule: "unticked-is-restored",
+        proof: Proof::Orders(ORDERS),
+        edits: &[(
+            PLAN,
+            "            if !self.says_no_here(address) && evidence.is_none() {",
+            "            if evidence.is_none() {",
+        )],
+    },
+    Mutation {
+        rule: "late-commits-are-read-again",
+        proof: Proof::Seeds("opt-outs", SEEDS),
+        edits: &[(RECONCILER, "SignedDuration::from_mins(10)", "SignedDuration::ZERO")],
+    },
+    Mutation {
+        rule: "said-while-it-is-cleared",
+        proof: Proof::Seeds("opt-outs", SEEDS_OF_RARE),
+        edits: &[(
+            RESUBSCRIBE,
+            "if entry.said_more_than(before.as_ref()) {",
+            "if entry.said_more_than(before.as_ref()) && entry.rev == 0 {",
+        )],
     },
 ];
 
@@ -186,14 +255,14 @@ const MUTATIONS: &[Mutation] = &[
 pub fn prove(args: &Args) -> ExitCode {
     let wanted = |mutation: &&Mutation| match &args.only {
         Some(only) => *only == mutation.rule,
-        None => args.rare || mutation.seeds == SEEDS,
+        None => args.rare || !mutation.proof.is_of_rare(),
     };
     let mut missed = Vec::new();
     for mutation in MUTATIONS.iter().filter(wanted) {
         match found(mutation) {
             Ok(Some(line)) => println!("{:28} found: {line}", mutation.rule),
             Ok(None) => {
-                println!("{:28} NOT FOUND within {} seeds", mutation.rule, mutation.seeds);
+                println!("{:28} NOT FOUND within {}", mutation.rule, mutation.proof);
                 missed.push(mutation.rule);
             }
             Err(why) => {
@@ -231,16 +300,17 @@ fn found(mutation: &Mutation) -> Result<Option<String>, String> {
     // With the intermediate files of the real build, so that nothing but our own crates is built again; its programs stay as they are.
     let run = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--bin", "prove", "--"])
-        .args(["seeds", "--flow", mutation.flow, "--stop", "--count", &mutation.seeds.to_string()])
+        .args(mutation.proof.arguments())
         .env("CARGO_BUILD_BUILD_DIR", &target)
         .env("CARGO_TARGET_DIR", copy.join("target"))
         .current_dir(&copy)
         .output()
         .map_err(|e| format!("cargo does not run: {e}"))?;
     let text = String::from_utf8_lossy(&run.stdout).into_owned();
+    let finding = text.lines().find(|line| line.starts_with(mutation.proof.finding())).map(str::to_owned);
     match run.status.code() {
         Some(0) => Ok(None),
-        Some(1) if text.contains("seed ") => Ok(text.lines().find(|l| l.starts_with("seed ")).map(str::to_owned)),
+        Some(1) if finding.is_some() => Ok(finding),
         _ => Err(String::from_utf8_lossy(&run.stderr).lines().take(5).collect::<Vec<_>>().join("; ")),
     }
 }

@@ -5,203 +5,84 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::opt_outs::{self, Address, Checker, Occasion, Reason, Said, Source};
 use domain::ports::{CheckPorts, OptOutPorts};
-use domain::{Timestamp, settings};
-use marketo::{BaseUrl, MarketoClient, MarketoConfig};
-use salesforce::{Login, LoginUrl, SalesforceClient, SalesforceConfig, Version};
+use domain::settings;
 use serde_json::{Value, json};
-use simulator_marketo as m;
 use simulator_salesforce as s;
-use store::{MemoryOptOuts, MemoryState};
+use store::MemoryOptOuts;
 
-use crate::world::{Seeded, TestClock};
+use crate::vendor_faults::{self, AtMarketo, AtSalesforce, Outcome, Story};
 
 /// Rounds, some seconds apart, within which a fault that strikes once is overcome, or a lasting one has shown itself.
 const ROUNDS: usize = 20;
 /// Rounds after a fault was lifted; five minutes is the longest that Salesforce is left alone.
 const ROUNDS_AFTER: usize = 40;
 const BETWEEN: Duration = Duration::from_secs(20);
-/// How long clients wait for an answer.
-const PATIENCE: Duration = Duration::from_millis(400);
 /// Addresses of each kind.
 const OF_EACH: usize = 4;
 const BOX: &str = "HasOptedOutOfEmail";
 
-/// Something that goes wrong at one vendor.
-#[derive(Debug, Clone)]
-enum Trouble {
-    Marketo(m::Fault),
-    Salesforce(s::Fault),
-}
-
-/// A fault, where it strikes, and whether it stays until it is lifted.
-#[derive(Debug, Clone)]
-pub struct Story {
-    /// What goes wrong, in words.
-    pub kind: String,
-    /// The endpoint.
-    pub place: &'static str,
-    /// Whether it stays.
-    pub lasting: bool,
-    trouble: Trouble,
-}
-
-/// What came of a story while the fault was in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Both sides came in step nevertheless.
-    Right,
-    /// Something waited, and this was said.
-    Waits(String),
-}
-
-const MARKETO_PLACES: [&str; 2] = ["GET /rest/v1/leads.json", "GET /identity/oauth/token"];
-const SALESFORCE_PLACES: [&str; 4] =
-    ["PATCH /composite/sobjects", "GET /queryAll", "GET /sobjects/{object}/describe", "POST /services/oauth2/token"];
-
 /// All stories.
 #[must_use]
 pub fn stories() -> Vec<Story> {
-    let mut stories = Vec::new();
-    for lasting in [false, true] {
-        let times = if lasting { None } else { Some(1) };
-        for place in MARKETO_PLACES {
-            for (kind, action) in marketo_faults(place) {
-                let trouble = Trouble::Marketo(m::Fault::once(place, action).times(times));
-                stories.push(Story { kind, place, lasting, trouble });
-            }
-        }
-        for place in SALESFORCE_PLACES {
-            for (kind, action) in salesforce_faults(place) {
-                let spoilt = !matches!(action, s::FaultAction::Record(..) | s::FaultAction::SessionEnds(_));
-                for after_work in [false, true] {
-                    // Only what writes is different after its work.
-                    if after_work && !(place.starts_with("PATCH") && spoilt) {
-                        continue;
-                    }
-                    let fault = s::Fault::once(place, action.clone()).times(times);
-                    let trouble = Trouble::Salesforce(if after_work { fault.after_work() } else { fault });
-                    let kind = if after_work { format!("{kind}, after the work") } else { kind.clone() };
-                    stories.push(Story { kind, place, lasting, trouble });
-                }
-            }
-        }
-    }
-    stories
-}
-
-fn marketo_faults(place: &str) -> Vec<(String, m::FaultAction)> {
-    use m::FaultAction as Action;
-    let mut faults: Vec<(String, Action)> =
-        [500, 502, 503].map(|status| (format!("HTTP {status}"), Action::Status(status, None))).into();
-    faults.extend([
-        ("no answer".to_owned(), Action::Hang(0)),
-        ("connection closed".to_owned(), Action::Drop(0)),
-        ("empty 200".to_owned(), Action::EmptyBody),
-        ("bad JSON".to_owned(), Action::BadJson),
-    ]);
-    if !place.contains("identity") {
-        const CODES: [&str; 10] = ["601", "602", "603", "606", "607", "608", "611", "615", "1003", "1006"];
-        faults.extend(CODES.map(|code| (code.to_owned(), Action::Error(code.to_owned(), "on purpose".to_owned()))));
-    }
-    faults
-}
-
-fn salesforce_faults(place: &str) -> Vec<(String, s::FaultAction)> {
-    use s::FaultAction as Action;
-    let error =
-        |status: u16, code: &str| (code.to_owned(), Action::Error(status, code.to_owned(), "on purpose".to_owned()));
-    let mut faults = vec![
-        error(503, "SERVER_UNAVAILABLE"),
-        error(400, "QUERY_TIMEOUT"),
-        error(500, "UNKNOWN_EXCEPTION"),
-        ("HTTP 502".to_owned(), Action::Status(502)),
-        ("no answer".to_owned(), Action::Hang(0)),
-        ("connection closed".to_owned(), Action::Drop(0)),
-        ("empty 200".to_owned(), Action::EmptyBody),
-        ("bad JSON".to_owned(), Action::BadJson),
-    ];
-    if !place.contains("oauth2") {
-        faults.extend([
-            error(401, "INVALID_SESSION_ID"),
-            error(403, "REQUEST_LIMIT_EXCEEDED"),
-            error(403, "API_CURRENTLY_DISABLED"),
-            error(400, "INVALID_FIELD"),
-            ("sessions end".to_owned(), Action::SessionEnds(2)),
-        ]);
-    }
-    if place.starts_with("PATCH") {
-        const CODES: [&str; 6] = [
+    let mut stories = vendor_faults::of_marketo(&AtMarketo {
+        places: &["GET /rest/v1/leads.json", "GET /identity/oauth/token"],
+        writes: &[],
+        codes: &["601", "602", "603", "606", "607", "608", "611", "615", "1003", "1006"],
+        more: &[],
+    });
+    stories.extend(vendor_faults::of_salesforce(&AtSalesforce {
+        places: &[
+            "PATCH /composite/sobjects",
+            "GET /queryAll",
+            "GET /sobjects/{object}/describe",
+            "POST /services/oauth2/token",
+        ],
+        of_records: &[
             "UNABLE_TO_LOCK_ROW",
             "ENTITY_IS_LOCKED",
             "FIELD_CUSTOM_VALIDATION_EXCEPTION",
             "INSUFFICIENT_ACCESS_OR_READONLY",
             "INVALID_FIELD_FOR_INSERT_UPDATE",
             "UNKNOWN_EXCEPTION",
-        ];
-        let record =
-            |code: &str| (format!("record: {code}"), Action::Record(code.to_owned(), "on purpose".to_owned(), 2));
-        faults.extend(CODES.map(record));
-    }
-    faults
+        ],
+        every: 2,
+    }));
+    stories
 }
 
 /// Where a story plays.
 struct Stage {
-    marketo: m::Simulator,
-    salesforce: s::Simulator,
+    vendors: vendor_faults::Stage,
     register: Arc<MemoryOptOuts>,
-    clock: Arc<TestClock>,
     ports: OptOutPorts,
     check: CheckPorts,
 }
 
 impl Stage {
     async fn set() -> Self {
-        let config = m::Config { people: 20, limits: m::Limits::none(), ..m::Config::default() };
-        let credentials = marketo::PlainCredentials::shared(config.client_id.clone(), config.client_secret.clone());
-        let marketo = m::Simulator::start(config).await.unwrap();
-        let org = s::Config::default();
-        let (client_id, client_secret) = (org.client_id.clone(), org.client_secret.clone().into());
-        let salesforce = s::Simulator::start(org).await.unwrap();
-        let clock = TestClock::alone(&Timestamp::now().to_string());
-        let (chance, state, register) = (Seeded::new(7), Arc::new(MemoryState::new()), Arc::new(MemoryOptOuts::new()));
-        let limits = CallLimits { per_20_seconds: 100_000, per_day: 10_000_000 };
-        let budget = SharedBudget::new(state.clone(), clock.clone(), chance.clone(), Purpose::Changes, limits);
-        let base_url = BaseUrl::parse(&marketo.base_url()).unwrap();
-        let to = MarketoConfig { base_url, credentials, max_in_flight: 4 };
-        let patience = marketo::TimeLimits { usual: PATIENCE, slow: PATIENCE, stall: PATIENCE, adding: PATIENCE };
-        let consent = MarketoClient::with_time_limits(to, clock.clone(), chance.clone(), Arc::new(budget), patience);
-        let to = SalesforceConfig {
-            login_url: LoginUrl::parse(&salesforce.base_url()).unwrap(),
-            version: Version::default(),
-            credentials: salesforce::PlainCredentials::shared(Login::ClientCredentials { client_id, client_secret }),
-            max_in_flight: 4,
-        };
-        let patience = salesforce::TimeLimits { usual: PATIENCE };
-        let boxes = SalesforceClient::with_time_limits(to, clock.clone(), chance.clone(), patience);
+        let vendors = vendor_faults::Stage::set(20).await;
+        let (register, state, clock) = (Arc::new(MemoryOptOuts::new()), vendors.state.clone(), vendors.clock.clone());
         let check = CheckPorts {
             register: register.clone(),
             state: state.clone(),
-            marketo: Arc::new(consent),
+            marketo: vendors.marketo_client.clone(),
             clock: clock.clone(),
         };
-        let salesforce_port = Arc::new(boxes);
         let ports = OptOutPorts {
             register: register.clone(),
             state,
-            salesforce: salesforce_port,
-            clock: clock.clone(),
-            chance,
+            salesforce: vendors.salesforce_client.clone(),
+            clock,
+            chance: vendors.chance.clone(),
         };
-        Self { marketo, salesforce, register, clock, ports, check }
+        Self { vendors, register, ports, check }
     }
 
     fn put(&self, email: &str, ticked: bool) -> String {
         let record = json!({ "LastName": "Somebody", "Email": email, BOX: ticked });
-        self.salesforce.world().put("Contact", &[record]).unwrap().remove(0)
+        self.vendors.salesforce.world().put("Contact", &[record]).unwrap().remove(0)
     }
 
     async fn say_no(&self, emails: &[String]) {
@@ -212,27 +93,13 @@ impl Stage {
 
     fn tick(&self, id: &str, ticked: bool) {
         let fields = json!({ BOX: ticked }).as_object().unwrap().clone();
-        self.salesforce.world().edit(&s::Edit { id: id.to_owned(), fields, ..s::Edit::default() }).unwrap();
-    }
-
-    fn begin(&self, trouble: &Trouble) {
-        match trouble {
-            Trouble::Marketo(fault) => self.marketo.world().set_faults(vec![fault.clone()]),
-            Trouble::Salesforce(fault) => self.salesforce.world().set_faults(vec![fault.clone()]),
-        }
-        // Tokens and sessions are got anew, so that faults of getting in strike.
-        self.salesforce.world().end_sessions();
-        self.clock.advance(Duration::from_secs(2 * 3_600));
-    }
-
-    fn struck(&self) -> u64 {
-        self.marketo.world().stats().faults_struck + self.salesforce.world().stats().faults_struck
+        self.vendors.salesforce.world().edit(&s::Edit { id: id.to_owned(), fields, ..s::Edit::default() }).unwrap();
     }
 
     /// A pass; gives what it says, where something is wrong, and whether both sides are in step by it.
     async fn round(&self) -> Result<(Option<String>, bool), String> {
         let pass = opt_outs::reconcile(&self.ports, Occasion::Scheduled, None).await.map_err(|f| f.to_string())?;
-        self.clock.advance(BETWEEN);
+        self.vendors.clock.advance(BETWEEN);
         let refused = opt_outs::rejects(&*self.ports.register).await.map_err(|f| f.to_string())?;
         let said = pass.closed.map(|problem| problem.message).or(refused.first().map(|reject| reject.message.clone()));
         Ok((said.clone(), pass.complete && said.is_none()))
@@ -258,7 +125,7 @@ impl Stage {
     fn differences(&self) -> Vec<String> {
         let entries = self.register.all().unwrap();
         let no: BTreeSet<&str> = entries.iter().filter(|e| e.opted_out).map(|e| e.address.as_str()).collect();
-        let records = self.salesforce.world().records("Contact");
+        let records = self.vendors.salesforce.world().records("Contact");
         let differs = |record: &&Value| {
             let email = record["Email"].as_str().unwrap_or_default();
             no.contains(email) != (record[BOX] == true) || no.contains(email) != (record["Sales_Opt_Out__c"] == true)
@@ -291,10 +158,12 @@ pub async fn play(story: &Story) -> Result<Outcome, String> {
 
     // Another box is chosen, so that fields are looked at, everything is read again, and boxes are ticked.
     for (key, value) in [("unsubscribes.salesField", "Sales_Opt_Out__c"), ("unsubscribes.field", "both")] {
-        settings::set(&*stage.ports.state, &*stage.clock, key, value, "test").await.map_err(|f| f.to_string())?;
+        settings::set(&*stage.ports.state, &*stage.vendors.clock, key, value, "test")
+            .await
+            .map_err(|f| f.to_string())?;
     }
-    stage.begin(&story.trouble);
-    let before = stage.struck();
+    stage.vendors.begin(&story.trouble);
+    let before = stage.vendors.struck();
     // The choice holds writing back for an hour, which an operator ends.
     let asked = opt_outs::reconcile(&stage.ports, Occasion::Asked { full: false }, None).await;
     let mut said = asked.map_err(|failure| failure.to_string())?.closed.map(|problem| problem.message);
@@ -317,7 +186,7 @@ pub async fn play(story: &Story) -> Result<Outcome, String> {
             break;
         }
     }
-    if stage.struck() == before {
+    if stage.vendors.struck() == before {
         return Err("the fault never struck".to_owned());
     }
     let outcome = match (right, said) {
@@ -327,10 +196,9 @@ pub async fn play(story: &Story) -> Result<Outcome, String> {
         (false, None) => return Err(format!("both sides differ, and nothing is said: {:?}", stage.differences())),
     };
 
-    stage.marketo.world().set_faults(Vec::new());
-    stage.salesforce.world().set_faults(Vec::new());
-    stage.clock.advance(Duration::from_secs(2 * 3_600));
-    opt_outs::retry(&*stage.ports.register, &*stage.clock).await.map_err(|failure| failure.to_string())?;
+    stage.vendors.lift();
+    stage.vendors.clock.advance(vendor_faults::LONG);
+    opt_outs::retry(&*stage.ports.register, &*stage.vendors.clock).await.map_err(|failure| failure.to_string())?;
     let ended = opt_outs::reconcile(&stage.ports, Occasion::Asked { full: false }, None).await;
     ended.map_err(|failure| failure.to_string())?;
     if done.is_err() {

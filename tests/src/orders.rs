@@ -1,13 +1,9 @@
 //! `cargo prove interleavings`: plays every order of events of a length on all cores, or one order.
 
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
 use std::time::Instant;
 
-use system_tests::interleavings::{self, Story};
-use system_tests::{lock, parallel};
+use system_tests::interleavings;
 
 /// Broken orders that are shown.
 const SHOWN: usize = 10;
@@ -36,27 +32,8 @@ pub fn prove(args: &Args) -> ExitCode {
             }
         };
     }
-    let (began, next, count) = (Instant::now(), AtomicU64::new(0), interleavings::count(args.length));
-    let (broken, stop) = (Mutex::new(Vec::<(Story, String)>::new()), AtomicBool::new(false));
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= count || stop.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    let story = interleavings::story(args.length, number);
-                    let played = parallel::caught(|| interleavings::play(&story, false));
-                    if let Err(why) = played.and_then(|outcome| outcome) {
-                        stop.store(args.stop, Ordering::Relaxed);
-                        lock(&broken).push((story, why));
-                    }
-                }
-            });
-        }
-    });
-    let broken = lock(&broken);
+    let (began, count) = (Instant::now(), interleavings::count(args.length));
+    let broken = interleavings::broken(args.length, args.stop);
     for (story, why) in broken.iter().take(SHOWN) {
         println!("order {story}: {why}\n    cargo prove interleavings --order {story}");
     }

@@ -1,8 +1,9 @@
-//! Plays stories several at a time, each on a runtime of its own. Knows nothing of what they are about.
+//! Plays stories several at a time, and numbers on all cores. Knows nothing of what they are about.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use crate::lock;
@@ -37,6 +38,24 @@ fn here<R, F: Future<Output = R>>(play: impl FnOnce() -> F) -> Result<R, String>
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(play())
     })
+}
+
+/// Hands out numbers to all cores, until there are none left or it is to stop.
+pub fn each(numbers: Range<u64>, stop: impl Fn() -> bool + Sync, play: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(numbers.start);
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= numbers.end || stop() {
+                        return;
+                    }
+                    play(number);
+                }
+            });
+        }
+    });
 }
 
 /// Runs, with a panic as an error.

@@ -78,22 +78,11 @@ pub fn prove(args: &Args) -> ExitCode {
 }
 
 fn many(flow: Flow, args: &Args) -> ExitCode {
-    let (began, found, next) = (Instant::now(), Found::default(), AtomicU64::new(args.from));
-    let end = args.from + args.count;
-    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let (began, found) = (Instant::now(), Found::default());
     thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= end || args.stop && found.is_broken() {
-                        return;
-                    }
-                    found.add(flow, seed, run(flow, seed, false));
-                }
-            });
-        }
         scope.spawn(|| found.show(args, began));
+        let stop = || args.stop && found.is_broken();
+        parallel::each(args.from..args.from + args.count, stop, |seed| found.add(flow, seed, run(flow, seed, false)));
     });
     found.conclude(flow, args, began)
 }

@@ -12,7 +12,7 @@ use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::ports::{PeoplePorts, PeopleQueues, SyncState};
 use dynoxide::Database;
 use jiff::SignedDuration;
-use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials, TimeLimits};
+use marketo::{MarketoClient, TimeLimits};
 use runtime::DiskSpools;
 use simulator_marketo::{ClockMode, Config, Limits, Simulator, World};
 use store::{DynamoPeople, DynamoState, MemoryQueue, Tables};
@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::dynamodb_proxy::{Misfortune, Proxy};
+use crate::vendors;
 use crate::world::{Seeded, TestClock};
 
 /// When stories begin: 2026-07-01, noon.
@@ -122,11 +123,7 @@ impl Stage {
                 Arc::new(DynamoState::new(dynamodb.clone(), &tables.sync_state, clock.clone()));
             let limits = CallLimits::default();
             let budget = Arc::new(SharedBudget::new(state.clone(), clock.clone(), chance.clone(), purpose, limits));
-            let marketo = MarketoConfig {
-                base_url: BaseUrl::parse(&simulator.base_url()).unwrap(),
-                credentials: PlainCredentials::shared(config.client_id.clone(), config.client_secret.clone()),
-                max_in_flight: 2,
-            };
+            let marketo = vendors::marketo_config(&config, &simulator.base_url(), 2);
             let waits = if scene.short_waits {
                 TimeLimits { usual: SHORT_WAIT, adding: SHORT_WAIT, slow: SHORT_WAIT, stall: SHORT_WAIT }
             } else {

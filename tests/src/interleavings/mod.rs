@@ -5,10 +5,14 @@
 mod model;
 mod world;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Mutex;
 
 pub use model::Model;
 use world::Small;
+
+use crate::{lock, parallel};
 
 /// Something that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +108,24 @@ pub fn parse(text: &str) -> Result<Story, String> {
         found.ok_or_else(|| format!("there is no event {name}; there are {:?}", Happening::ALL))
     };
     text.split(',').map(event).collect::<Result<_, _>>().map(Story)
+}
+
+/// Plays all stories of a length on all cores, or until one is broken; gives the broken ones and what was wrong, in their order.
+#[must_use]
+pub fn broken(length: u32, stop: bool) -> Vec<(Story, String)> {
+    let broken = Mutex::new(BTreeMap::new());
+    parallel::each(
+        0..count(length),
+        || stop && !lock(&broken).is_empty(),
+        |number| {
+            let story = story(length, number);
+            let played = parallel::caught(|| play(&story, false));
+            if let Err(why) = played.and_then(|outcome| outcome) {
+                lock(&broken).insert(number, (story, why));
+            }
+        },
+    );
+    std::mem::take(&mut *lock(&broken)).into_values().collect()
 }
 
 /// Plays a story.

@@ -1,13 +1,11 @@
 //! A small world for opt-outs: two people in a simulated Marketo, their records in a simulated Salesforce, the rules in between, and a switch
 //! that cuts whoever is at work off. Must not know what should come of anything.
 
-use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::body::{Body, to_bytes};
 use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::initial_sync::message::PeopleMessage;
 use domain::initial_sync::{self, coordinator, worker};
@@ -20,10 +18,10 @@ use domain::ports::{
 use domain::pull::{self, Overlap, Pulled};
 use domain::{Failure, Timestamp};
 use futures_util::future::{Either, select};
-use marketo::{BaseUrl, MarketoClient, MarketoConfig};
+use marketo::MarketoClient;
 use reqwest::{Request, Response};
 use runtime::DiskSpools;
-use salesforce::{Login, LoginUrl, SalesforceClient, SalesforceConfig, Version};
+use salesforce::SalesforceClient;
 use serde_json::{Value, json};
 use simulator_marketo as m;
 use simulator_salesforce as s;
@@ -32,11 +30,11 @@ use tokio::sync::Notify;
 use transport::{SendError, Transport};
 
 use crate::lock;
+use crate::vendors::{self, IN_PROCESS, Vendor};
 use crate::world::Seeded;
 
 /// When the world begins: 2026-07-01, noon.
 const START: i64 = 1_782_907_200;
-const LARGEST: usize = 16 * 1024 * 1024;
 /// Ticks and pulls within which something has to end.
 const MOST: usize = 200;
 
@@ -96,18 +94,16 @@ impl Clock for Time {
     }
 }
 
-type Answer = Pin<Box<dyn Future<Output = axum::response::Response> + Send>>;
-
 /// The way to a vendor.
 struct Way {
-    vendor: Box<dyn Fn(axum::extract::Request) -> Answer + Send + Sync>,
+    vendor: Vendor,
     switch: Arc<Switch>,
 }
 
 #[async_trait]
 impl Transport for Way {
     async fn send(&self, request: Request) -> Result<Response, SendError> {
-        let request: axum::http::Request<reqwest::Body> = request.try_into().map_err(|_| SendError::BadRequest)?;
+        let request = vendors::request(request)?;
         let number = if request.method() == axum::http::Method::PATCH {
             self.switch.salesforce.fetch_add(1, Ordering::Relaxed) + 1
         } else {
@@ -115,11 +111,10 @@ impl Transport for Way {
         };
         let is = |when: bool| move |cut: Cut| matches!(cut, Cut::Salesforce { nth, after } if nth == number && after == when);
         self.switch.pass(is(false)).await;
-        let answer = (self.vendor)(request.map(Body::new)).await;
+        let answer = (self.vendor)(request).await;
         self.switch.pass(is(true)).await;
         let (head, body) = answer.into_parts();
-        let body = to_bytes(body, LARGEST).await.map_err(|_| SendError::Broken)?;
-        Ok(Response::from(axum::http::Response::from_parts(head, reqwest::Body::from(body))))
+        Ok(vendors::response(head, vendors::body(body).await?))
     }
 }
 
@@ -192,19 +187,11 @@ impl Small {
         let (people, entries) = (Arc::new(MemoryPeople::new()), Arc::new(MemoryOptOuts::new()));
         let register: Arc<dyn OptOutRegister> = Arc::new(Register { inner: entries.clone(), switch: switch.clone() });
         let client = |purpose, seed| {
-            let (chance, world) = (Seeded::new(seed), marketo.clone());
-            let vendor = Box::new(move |request| {
-                let world = world.clone();
-                Box::pin(async move { world.answer(request).await }) as Answer
-            });
+            let (chance, vendor) = (Seeded::new(seed), vendors::marketo(marketo.clone()));
             let limits = CallLimits { per_20_seconds: 100_000, per_day: 10_000_000 };
             let budget = SharedBudget::new(state.clone(), time.clone(), chance.clone(), purpose, limits);
             let budget = Arc::new(budget);
-            let to = MarketoConfig {
-                base_url: BaseUrl::parse("http://localhost").unwrap(),
-                credentials: marketo::PlainCredentials::shared(config.client_id.clone(), config.client_secret.clone()),
-                max_in_flight: 2,
-            };
+            let to = vendors::marketo_config(&config, IN_PROCESS, 2);
             let way = Arc::new(Way { vendor, switch: switch.clone() });
             let times = marketo::TimeLimits::default();
             let client = MarketoClient::over(way, to, time.clone(), chance.clone(), budget.clone(), times);
@@ -363,18 +350,7 @@ pub fn email(letter: &str) -> String {
 }
 
 fn salesforce_client(org: &s::Config, world: &s::World, switch: &Arc<Switch>, time: &Arc<Time>) -> SalesforceClient {
-    let (client_id, client_secret) = (org.client_id.clone(), org.client_secret.clone().into());
-    let config = SalesforceConfig {
-        login_url: LoginUrl::parse("http://localhost").unwrap(),
-        version: Version::default(),
-        credentials: salesforce::PlainCredentials::shared(Login::ClientCredentials { client_id, client_secret }),
-        max_in_flight: 2,
-    };
-    let world = world.clone();
-    let vendor = Box::new(move |request| {
-        let world = world.clone();
-        Box::pin(async move { world.answer(request).await }) as Answer
-    });
-    let way = Arc::new(Way { vendor, switch: switch.clone() });
+    let config = vendors::salesforce_config(org, IN_PROCESS, 2);
+    let way = Arc::new(Way { vendor: vendors::salesforce(world.clone()), switch: switch.clone() });
     SalesforceClient::over(way, config, time.clone(), Seeded::new(6), salesforce::TimeLimits::default())
 }

@@ -8,7 +8,7 @@ use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::ports::{PeoplePorts, PeopleQueues, SyncState};
 use futures_util::future::{Either, select};
 use jiff::SignedDuration;
-use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials, TimeLimits};
+use marketo::{MarketoClient, TimeLimits};
 use runtime::{people, schedule};
 use simulator_marketo::{Config, World};
 use store::memory::{Delivery, Misbehaviour};
@@ -20,7 +20,7 @@ use super::executor::{Handle, Kind};
 use super::faults::{NetworkFaults, Switch};
 use super::network::Network;
 use super::storage::{Ground, MemorySpools, Sender, State, Table};
-use crate::lock;
+use crate::{lock, vendors};
 
 /// How long the coordinator and the pull may run; then they are cut off, most of the time.
 const COORDINATOR_TIME: Duration = Duration::from_secs(10 * 60);
@@ -84,11 +84,7 @@ impl Deployment {
             self.network.clone(),
             ground.trace.clone(),
         );
-        let marketo = MarketoConfig {
-            base_url: BaseUrl::parse("http://localhost").unwrap(),
-            credentials: PlainCredentials::shared(self.config.client_id.clone(), self.config.client_secret.clone()),
-            max_in_flight: 2,
-        };
+        let marketo = vendors::marketo_config(&self.config, vendors::IN_PROCESS, 2);
         let time_limits = TimeLimits::default();
         let client =
             MarketoClient::over(Arc::new(network), marketo, clock.clone(), chance.clone(), budget.clone(), time_limits);

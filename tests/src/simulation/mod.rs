@@ -9,6 +9,7 @@ mod deployment;
 mod dice;
 mod executor;
 mod faults;
+mod fleet;
 pub mod limits;
 mod network;
 pub mod opt_outs;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use futures_util::stream;
 use reqwest::{Request, Response};
@@ -16,9 +15,8 @@ use super::dice::Dice;
 use super::executor::Handle;
 use super::faults::{NetworkFaults, Switch};
 use super::trace::Trace;
+use crate::vendors;
 
-/// Largest answer of a simulated subscription, bytes.
-const LARGEST: usize = 64 * 1024 * 1024;
 /// How long a request that is lost without a sign takes to be given up: the client's own limit.
 const GIVEN_UP: Duration = Duration::from_secs(60);
 
@@ -63,7 +61,7 @@ impl Transport for Network {
             self.tell(|| format!("{path}: no connection"));
             return Err(SendError::NoConnection);
         }
-        let answer = self.world.answer(into_axum(request)?).await;
+        let answer = self.world.answer(vendors::request(request)?).await;
         let (head, body) = answer.into_parts();
         if self.dice.chance(faults.silent) {
             self.tell(|| format!("{path}: no answer in time"));
@@ -72,14 +70,14 @@ impl Transport for Network {
         }
         // Only now is the answer on its way; until it is here, the call is in flight at Marketo.
         self.pass().await;
-        let Ok(body) = to_bytes(body, LARGEST).await else { return Err(SendError::Broken) };
+        let body = vendors::body(body).await?;
         if self.dice.chance(faults.lost_answers) {
             self.tell(|| format!("{path}: answer lost"));
             return Err(SendError::Broken);
         }
         self.tell(|| format!("{path}: {} with {} bytes", head.status.as_u16(), body.len()));
-        let body = if is_file && !body.is_empty() { self.spoilt(body, &faults, &path) } else { whole(body) };
-        Ok(Response::from(axum::http::Response::from_parts(head, body)))
+        let body = if is_file && !body.is_empty() { self.spoilt(body, &faults, &path) } else { body.into() };
+        Ok(vendors::response(head, body))
     }
 }
 
@@ -104,16 +102,6 @@ impl Network {
             }
             return altered.into();
         }
-        whole(body)
+        body.into()
     }
-}
-
-/// In pieces, as a network delivers it.
-fn whole(body: Bytes) -> reqwest::Body {
-    body.into()
-}
-
-pub(super) fn into_axum(request: Request) -> Result<axum::extract::Request, SendError> {
-    let request: axum::http::Request<reqwest::Body> = request.try_into().map_err(|_| SendError::BadRequest)?;
-    Ok(request.map(Body::new))
 }

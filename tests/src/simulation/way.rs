@@ -3,12 +3,10 @@
 //! A request mostly reaches the vendor at the moment when it is sent, and its answer travels: a machine that falls asleep has sent or has
 //! not. Some requests are held up, and are carried out long after, when their sender may have been replaced.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::body::to_bytes;
 use reqwest::{Request, Response};
 use tokio::sync::oneshot;
 use transport::{SendError, Transport};
@@ -16,21 +14,17 @@ use transport::{SendError, Transport};
 use super::dice::Dice;
 use super::executor::{Handle, Kind};
 use super::faults::{NetworkFaults, Switch};
-use super::network::into_axum;
 use super::trace::Trace;
+use crate::vendors::{self, Vendor};
 
-/// Largest answer of a simulated vendor, bytes.
-const LARGEST: usize = 64 * 1024 * 1024;
 /// How long a request that is lost without a sign takes to be given up: the clients' own limit.
 const GIVEN_UP: Duration = Duration::from_secs(60);
 /// How long a request may be held up at most. The domain waits for longer, at both vendors, before it relies on what it finds there.
 const HELD_UP: u64 = 85;
 
-type Answer = Pin<Box<dyn Future<Output = axum::response::Response> + Send>>;
-
 /// One machine's way to a vendor.
 pub struct Way {
-    pub vendor: Arc<dyn Fn(axum::extract::Request) -> Answer + Send + Sync>,
+    pub vendor: Vendor,
     pub handle: Handle,
     pub dice: Dice,
     pub faults: Arc<Switch<NetworkFaults>>,
@@ -68,7 +62,7 @@ impl Transport for Way {
             self.tell(|| format!("{path}: no connection"));
             return Err(SendError::NoConnection);
         }
-        let request = into_axum(request)?;
+        let request = vendors::request(request)?;
         let answer = if self.dice.chance(faults.held_up) {
             self.held_up(request).await
         } else {
@@ -85,12 +79,12 @@ impl Transport for Way {
             return Err(SendError::TimedOut);
         }
         self.handle.sleep(Duration::from_millis(20 + self.dice.roll(600))).await;
-        let Ok(body) = to_bytes(body, LARGEST).await else { return Err(SendError::Broken) };
+        let body = vendors::body(body).await?;
         if self.dice.chance(faults.lost_answers) {
             self.tell(|| format!("{path}: answer lost"));
             return Err(SendError::Broken);
         }
         self.tell(|| format!("{path}: {} with {} bytes", head.status.as_u16(), body.len()));
-        Ok(Response::from(axum::http::Response::from_parts(head, reqwest::Body::from(body))))
+        Ok(vendors::response(head, body))
     }
 }

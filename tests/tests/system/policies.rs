@@ -11,6 +11,7 @@ use serde_json::json;
 use simulator_marketo::{ChangeSet, ExportConfig, Fault, FaultAction};
 use system_tests::template::Template;
 use system_tests::template::policy::{self, Permission};
+use system_tests::vendors;
 
 use crate::support::functions::{FUNCTIONS, Function, LOGGER, RECONCILER};
 use crate::support::recorder::{Behind, Recorder};
@@ -113,12 +114,8 @@ impl Collection {
 
     /// Activities of two people, one named by address; then a message that nobody understands; then a tick with nothing to do.
     async fn log_activities(&self) {
-        let credentials = marketo::PlainCredentials::shared(
-            self.stage.outside.config.client_id.clone(),
-            self.stage.outside.config.client_secret.clone(),
-        );
-        let base_url = marketo::BaseUrl::parse(&self.stage.outside.marketo.base_url()).unwrap();
-        let config = marketo::MarketoConfig { base_url, credentials, max_in_flight: 1 };
+        let outside = &self.stage.outside;
+        let config = vendors::marketo_config(&outside.config, &outside.marketo.base_url(), 1);
         let ports = self.stage.ports();
         let client = marketo::MarketoClient::new(config, ports.clock, ports.chance, ports.budget);
         activities::provision_marketo(&client, activities::TypeLayout::Eight).await.unwrap();

@@ -19,11 +19,9 @@ use simulator_marketo as m;
 use simulator_salesforce as s;
 use store::{MemoryLedger, MemoryPeople, MemoryState};
 
-use super::deployment::Deployment as People;
 use super::dice::Dice;
 use super::executor::{Executor, Handle, Kind, Roughness};
-use super::faults::Switch;
-use super::storage::Ground;
+use super::fleet::{self, Fleet};
 use super::trace::Trace;
 use super::{MINUTE, Run};
 use crate::lock;
@@ -59,7 +57,7 @@ pub fn run(seed: u64, spoken: bool) -> Run {
     Run {
         told: trace.told(),
         minutes_to_truth: stage.minutes.load(Ordering::Relaxed),
-        broken: lock(&stage.deployment.broken).clone(),
+        broken: lock(&stage.deployment.fleet.broken).clone(),
     }
 }
 
@@ -74,13 +72,6 @@ struct Stage {
 
 impl Stage {
     fn set(seed: u64, scenario: Scenario, worlds: (m::World, s::World), handle: Handle, trace: Arc<Trace>) -> Self {
-        let ground = Ground {
-            handle: handle.clone(),
-            dice: Dice::new(seed, 3),
-            faults: Arc::new(Switch::new(scenario.storage)),
-            witness: None,
-            trace,
-        };
         let (people, table) = people(&worlds, scenario.people);
         let deployment = Deployment {
             marketo: worlds.0,
@@ -88,25 +79,19 @@ impl Stage {
             people: table,
             state: Arc::new(MemoryState::new()),
             ledger: Arc::new(MemoryLedger::lagging(scenario.listings_lag)),
-            queue: People::queue("sales-activities", &handle, &Dice::new(seed, 4), scenario.queue),
-            ground,
-            network: Arc::new(Switch::new(scenario.network)),
-            clock_off_by: scenario.clock_off_by,
-            doubled_events: scenario.doubled_events,
-            broken: Arc::default(),
+            fleet: Fleet::new(("sales-activities", scenario.queue), seed, &handle, trace, scenario.ways),
         };
         Self { scenario, dice: Dice::new(seed, 6), handle, deployment, people, minutes: AtomicU64::new(0) }
     }
 
     async fn direct(&self) {
         let deployment = &self.deployment;
-        deployment.ground.faults.set(false);
-        deployment.network.set(false);
+        deployment.fleet.rough(false);
         deployment.provision().await;
-        let now = deployment.ground.handle.now();
+        let now = deployment.fleet.ground.handle.now();
         let day = simulator_app::day(self.dice.roll(u64::MAX), &self.people, self.scenario.activities, now);
         let expected = Expected::of(&day);
-        deployment.begin();
+        fleet::begin(&self.deployment);
         self.rough_time(&day).await;
         self.calm();
         if self.converges(&expected).await {
@@ -119,8 +104,7 @@ impl Stage {
     /// The app sends its messages, in another order and some of them twice, while things go wrong.
     async fn rough_time(&self, day: &[Value]) {
         let deployment = &self.deployment;
-        deployment.ground.faults.set(true);
-        deployment.network.set(true);
+        deployment.fleet.rough(true);
         self.handle.treat(self.scenario.roughness);
         let mut sent = simulator_app::duplicated(self.dice.roll(u64::MAX), day, 10);
         if self.scenario.shuffled {
@@ -133,11 +117,11 @@ impl Stage {
             if self.dice.chance(self.scenario.vendor_faults) {
                 if self.dice.chance(500) {
                     let fault = Scenario::marketo_fault(&self.dice);
-                    deployment.tell(|| format!("{fault:?}"));
+                    deployment.fleet.tell(|| format!("{fault:?}"));
                     deployment.marketo.set_faults(vec![fault]);
                 } else {
                     let fault = Scenario::salesforce_fault(&self.dice);
-                    deployment.tell(|| format!("{fault:?}"));
+                    deployment.fleet.tell(|| format!("{fault:?}"));
                     deployment.salesforce.set_faults(vec![fault]);
                 }
             }
@@ -150,12 +134,11 @@ impl Stage {
         let deployment = &self.deployment;
         deployment.marketo.set_faults(Vec::new());
         deployment.salesforce.set_faults(Vec::new());
-        deployment.ground.faults.set(false);
-        deployment.network.set(false);
+        deployment.fleet.rough(false);
         deployment.ledger.catch_up();
         self.handle.treat(Roughness::default());
         self.handle.wake_paused();
-        deployment.tell(|| "the faults are over".to_owned());
+        deployment.fleet.tell(|| "the faults are over".to_owned());
     }
 
     /// Invariants 3 and 7.
@@ -200,7 +183,7 @@ impl Stage {
         if after != before {
             self.says(format!("the same messages again wrote: {before:?} became {after:?}"));
         }
-        let counts = deployment.queue.counts();
+        let counts = deployment.fleet.queue.counts();
         // It comes again until it is set aside; a queue that delivers twice makes more of it.
         if counts.is_idle() && counts.dead == 0 {
             self.says(format!("the message that nobody understands is not kept: {counts:?}"));
@@ -217,7 +200,7 @@ impl Stage {
     }
 
     fn says(&self, what: String) {
-        self.deployment.says(what);
+        self.deployment.fleet.says(what);
     }
 }
 

@@ -8,6 +8,7 @@ use store::memory::Misbehaviour;
 use super::super::dice::Dice;
 use super::super::executor::Roughness;
 use super::super::faults::{NetworkFaults, StorageFaults};
+use super::super::fleet::Ways;
 
 /// When runs begin: 2026-07-01, noon.
 const START: i64 = 1_782_907_200;
@@ -25,18 +26,13 @@ pub struct Scenario {
     pub shuffled: bool,
     /// Pieces in which the app sends, a minute each at most, in which things go wrong.
     pub rough_minutes: usize,
-    /// By how much the machines' clocks are off.
-    pub clock_off_by: SignedDuration,
     pub roughness: Roughness,
-    pub network: NetworkFaults,
-    pub storage: StorageFaults,
+    pub ways: Ways,
     pub queue: Misbehaviour,
     /// By how many writes listings of the ledger are behind.
     pub listings_lag: usize,
     /// Of a thousand pieces, with how many a new fault at a vendor begins.
     pub vendor_faults: u64,
-    /// Of a hundred scheduled events, how many come twice.
-    pub doubled_events: u64,
 }
 
 impl Scenario {
@@ -70,17 +66,19 @@ impl Scenario {
             activities: *dice.one_of(&[10, 20, 40, 80]),
             shuffled: dice.chance(600),
             rough_minutes: 10 + dice.below(25),
-            clock_off_by: SignedDuration::from_secs(*dice.one_of(&[0, 0, 0, 600, -600])),
             roughness: Roughness {
                 crashes: if rough { *dice.one_of(&[0, 10, 40, 120]) } else { 0 },
                 pauses: if rough { *dice.one_of(&[0, 3, 10]) } else { 0 },
             },
-            network: NetworkFaults { held_up: *dice.one_of(&[0, 10, 60]), ..NetworkFaults::drawn(dice) },
-            storage: StorageFaults::drawn(dice),
+            ways: Ways {
+                clock_off_by: SignedDuration::from_secs(*dice.one_of(&[0, 0, 0, 600, -600])),
+                network: NetworkFaults { held_up: *dice.one_of(&[0, 10, 60]), ..NetworkFaults::drawn(dice) },
+                storage: StorageFaults::drawn(dice),
+                doubled_events: *dice.one_of(&[0, 5, 30]),
+            },
             queue: Misbehaviour { duplicates_percent: *dice.one_of(&[0, 5, 30]), shuffle: dice.chance(500) },
             listings_lag: *dice.one_of(&[0, 0, 3, 40]),
             vendor_faults: *dice.one_of(&[0, 200, 600]),
-            doubled_events: *dice.one_of(&[0, 5, 30]),
         }
     }
 

@@ -16,11 +16,10 @@ use serde_json::{Value, json};
 use simulator_salesforce as s;
 use store::{MemoryOptOuts, MemoryState};
 
-use super::deployment::Deployment as People;
 use super::dice::Dice;
 use super::executor::{Executor, Handle, Kind, Roughness};
-use super::faults::Switch;
-use super::storage::{Ground, at_once};
+use super::fleet::{self, Fleet, Function};
+use super::storage::at_once;
 use super::trace::Trace;
 use super::{MINUTE, Run};
 use crate::lock;
@@ -52,7 +51,7 @@ pub fn run(seed: u64, spoken: bool) -> Run {
     Run {
         told: trace.told(),
         minutes_to_truth: stage.minutes.load(Ordering::Relaxed),
-        broken: lock(&stage.deployment.broken).clone(),
+        broken: lock(&stage.deployment.fleet.broken).clone(),
     }
 }
 
@@ -73,23 +72,11 @@ struct Stage {
 
 impl Stage {
     fn set(seed: u64, scenario: Scenario, salesforce: s::World, handle: Handle, trace: Arc<Trace>) -> Self {
-        let ground = Ground {
-            handle: handle.clone(),
-            dice: Dice::new(seed, 3),
-            faults: Arc::new(Switch::new(scenario.storage)),
-            witness: None,
-            trace,
-        };
         let deployment = Deployment {
             salesforce,
             state: Arc::new(MemoryState::new()),
             register: Arc::new(MemoryOptOuts::lagging(scenario.listings_lag)),
-            queue: People::queue("opt-outs", &handle, &Dice::new(seed, 4), scenario.queue),
-            ground,
-            network: Arc::new(Switch::new(scenario.network)),
-            clock_off_by: scenario.clock_off_by,
-            doubled_events: scenario.doubled_events,
-            broken: Arc::default(),
+            fleet: Fleet::new(("opt-outs", scenario.queue), seed, &handle, trace, scenario.ways),
         };
         Self {
             scenario,
@@ -110,9 +97,8 @@ impl Stage {
                 self.put(&email(number));
             }
         }
-        self.deployment.begin();
-        self.deployment.ground.faults.set(true);
-        self.deployment.network.set(true);
+        fleet::begin(&self.deployment);
+        self.deployment.fleet.rough(true);
         self.handle.treat(self.scenario.roughness);
         for _ in 0..self.scenario.rough_pieces {
             while self.dice.chance(self.scenario.happenings) {
@@ -120,7 +106,7 @@ impl Stage {
             }
             if self.dice.chance(self.scenario.vendor_faults) {
                 let fault = Scenario::fault(&self.dice);
-                self.deployment.tell(|| format!("{fault:?}"));
+                self.deployment.fleet.tell(|| format!("{fault:?}"));
                 self.deployment.salesforce.set_faults(vec![fault]);
             }
             self.handle.sleep(Duration::from_millis(self.dice.roll(400_000))).await;
@@ -148,7 +134,7 @@ impl Stage {
         let one = (!open.is_empty()).then(|| self.dice.one_of(&open)).map(|record| text(record, "Id"));
         let world = &self.deployment.salesforce;
         let what = self.dice.roll(12);
-        self.deployment.tell(|| format!("happening {what} to {email}, record {one:?}"));
+        self.deployment.fleet.tell(|| format!("happening {what} to {email}, record {one:?}"));
         match (what, one) {
             (0..=2, _) => self.say_no(&email),
             (3..=4, Some(id)) => {
@@ -194,7 +180,7 @@ impl Stage {
         let source = self.dice.one_of(&Source::ALL).as_str();
         let body = json!({ "v": 1, "email": email, "source": source, "at": now.to_string() }).to_string();
         let bodies = vec![body; 1 + usize::from(self.dice.chance(200))];
-        at_once(domain::ports::Queue::send(&*self.deployment.queue, bodies)).unwrap();
+        at_once(domain::ports::Queue::send(&*self.deployment.fleet.queue, bodies)).unwrap();
         lock(&self.no).insert(email.to_owned(), now);
     }
 
@@ -206,8 +192,8 @@ impl Stage {
             let ports = deployment.instance();
             let Some(address) = Address::of(&email) else { return };
             match opt_outs::resubscribe(&ports, &address, "on paper", Some("admin".to_owned())).await {
-                Ok(_) => drop(lock(&known).insert(email, deployment.ground.handle.now())),
-                Err(failure) => deployment.watch(Some(&failure)),
+                Ok(_) => drop(lock(&known).insert(email, deployment.fleet.ground.handle.now())),
+                Err(failure) => deployment.fleet.watch(Some(&failure)),
             }
         });
     }
@@ -233,7 +219,7 @@ impl Stage {
             let last = entry.history.last().filter(|event| !event.opted_out);
             let tried = lock(&self.tried).contains_key(&email);
             if !entry.opted_out && !entry.history.is_empty() && (last.is_none() || !tried) {
-                self.deployment.says(format!("{email} was cleared by nobody"));
+                self.deployment.fleet.says(format!("{email} was cleared by nobody"));
             }
         }
     }
@@ -242,12 +228,11 @@ impl Stage {
     fn calm(&self) {
         let deployment = &self.deployment;
         deployment.salesforce.set_faults(Vec::new());
-        deployment.ground.faults.set(false);
-        deployment.network.set(false);
+        deployment.fleet.rough(false);
         deployment.register.catch_up();
         self.handle.treat(Roughness::default());
         self.handle.wake_paused();
-        deployment.tell(|| "the faults are over".to_owned());
+        deployment.fleet.tell(|| "the faults are over".to_owned());
     }
 
     async fn converges(&self) -> bool {
@@ -260,7 +245,7 @@ impl Stage {
                 return true;
             }
         }
-        self.deployment.says(format!("{MOST_MINUTES} minutes after the faults: {wrong:?}"));
+        self.deployment.fleet.says(format!("{MOST_MINUTES} minutes after the faults: {wrong:?}"));
         false
     }
 
@@ -283,7 +268,7 @@ impl Stage {
         // What was said after an admin had looked is not cleared, however long the rest of the act took.
         let looked = |email: &str| {
             let last = entries.get(email)?.history.iter().rfind(|event| !event.opted_out)?;
-            last.at.checked_sub(self.deployment.clock_off_by).ok()
+            last.at.checked_sub(self.deployment.fleet.clock_off_by).ok()
         };
         for (email, said) in lock(&self.no).iter() {
             if !opted_out(email) && looked(email).is_none_or(|looked| *said > looked) {
@@ -298,7 +283,7 @@ impl Stage {
             }
         }
         wrong.extend(entries.values().filter(|entry| entry.shelved().is_some()).map(|_| "something is due".to_owned()));
-        if !self.deployment.queue.counts().is_idle() {
+        if !self.deployment.fleet.queue.counts().is_idle() {
             wrong.push("messages wait".to_owned());
         }
         wrong.truncate(5);
@@ -312,18 +297,18 @@ impl Stage {
         let before = (deployment.salesforce.stats().written, self.entries());
         self.handle.sleep(QUIET).await;
         if (deployment.salesforce.stats().written, self.entries()) != before {
-            deployment.says("passes over unchanged sides wrote something".to_owned());
+            deployment.fleet.says("passes over unchanged sides wrote something".to_owned());
         }
         let wrong = self.wrong();
         if !wrong.is_empty() {
-            deployment.says(format!("after a second pass: {wrong:?}"));
+            deployment.fleet.says(format!("after a second pass: {wrong:?}"));
         }
         self.cleared_stays_clear();
     }
 
     fn cleared_stays_clear(&self) {
         // A request that was held up is carried out after its sender was given up: then a cleared box may be ticked again, and says no.
-        if self.scenario.network.held_up > 0 {
+        if self.scenario.ways.network.held_up > 0 {
             return;
         }
         let (entries, no, ticked) = (self.entries(), lock(&self.no), lock(&self.ticked));
@@ -335,7 +320,7 @@ impl Stage {
             // Whoever took the place of a record of another address has said no with it.
             let inherits = !moved.is_empty();
             if !said_again && !inherits && entries.get(email).is_some_and(|entry| entry.opted_out) {
-                self.deployment.says(format!("{email} was resubscribed and is opted out"));
+                self.deployment.fleet.says(format!("{email} was resubscribed and is opted out"));
             }
         }
     }

@@ -8,6 +8,7 @@ use super::super::activities::scenario::Scenario as Activities;
 use super::super::dice::Dice;
 use super::super::executor::Roughness;
 use super::super::faults::{NetworkFaults, StorageFaults};
+use super::super::fleet::Ways;
 
 /// When runs begin: 2026-07-01, noon.
 const START: i64 = 1_782_907_200;
@@ -22,18 +23,13 @@ pub struct Scenario {
     pub rough_pieces: usize,
     /// Of a thousand pieces, in how many something happens, and another thing after it.
     pub happenings: u64,
-    /// By how much the machines' clocks are off.
-    pub clock_off_by: SignedDuration,
     pub roughness: Roughness,
-    pub network: NetworkFaults,
-    pub storage: StorageFaults,
+    pub ways: Ways,
     pub queue: Misbehaviour,
     /// By how many writes listings of the register are behind.
     pub listings_lag: usize,
     /// Of a thousand pieces, with how many a new fault at Salesforce begins.
     pub vendor_faults: u64,
-    /// Of a hundred scheduled events, how many come twice.
-    pub doubled_events: u64,
     /// Whether admins resubscribe.
     pub resubscribes: bool,
 }
@@ -55,17 +51,19 @@ impl Scenario {
             addresses: 2 + dice.below(12),
             rough_pieces: 8 + dice.below(20),
             happenings: *dice.one_of(&[300, 700, 900]),
-            clock_off_by: SignedDuration::from_secs(*dice.one_of(&[0, 0, 0, 600, -600])),
             roughness: Roughness {
                 crashes: if rough { *dice.one_of(&[0, 10, 40, 120]) } else { 0 },
                 pauses: if rough { *dice.one_of(&[0, 3, 10]) } else { 0 },
             },
-            network: NetworkFaults { held_up: *dice.one_of(&[0, 0, 10, 60]), ..NetworkFaults::drawn(dice) },
-            storage: StorageFaults::drawn(dice),
+            ways: Ways {
+                clock_off_by: SignedDuration::from_secs(*dice.one_of(&[0, 0, 0, 600, -600])),
+                network: NetworkFaults { held_up: *dice.one_of(&[0, 0, 10, 60]), ..NetworkFaults::drawn(dice) },
+                storage: StorageFaults::drawn(dice),
+                doubled_events: *dice.one_of(&[0, 5, 30]),
+            },
             queue: Misbehaviour { duplicates_percent: *dice.one_of(&[0, 5, 30]), shuffle: dice.chance(500) },
             listings_lag: *dice.one_of(&[0, 0, 3, 20]),
             vendor_faults: *dice.one_of(&[0, 200, 600]),
-            doubled_events: *dice.one_of(&[0, 5, 30]),
             resubscribes: dice.chance(700),
         }
     }

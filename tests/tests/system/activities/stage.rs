@@ -9,12 +9,12 @@ use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::people::PersonRow;
 use domain::ports::{LogPorts, PutOutcome, RowWrite};
 use domain::{Failure, FailureKind, settings};
-use marketo::{BaseUrl, MarketoClient, MarketoConfig};
-use salesforce::{Login, LoginUrl, SalesforceClient, SalesforceConfig, Version};
+use marketo::{MarketoClient, MarketoConfig};
+use salesforce::{SalesforceClient, SalesforceConfig};
 use serde_json::Value;
 use store::{DynamoLedger, DynamoPeople, DynamoState};
-use system_tests::lock;
 use system_tests::world::Seeded;
+use system_tests::{lock, vendors};
 
 use crate::support::clock::JumpClock;
 use crate::support::embedded::Embedded;
@@ -39,26 +39,13 @@ pub struct Stage {
 impl Stage {
     /// A stage with so many people in Marketo; the people table and Salesforce are empty, the activity types are there.
     pub async fn set(marketo: simulator_marketo::Config, salesforce: simulator_salesforce::Config, seed: u64) -> Self {
-        let (m_id, m_secret) = (marketo.client_id.clone(), marketo.client_secret.clone());
-        let login = Login::ClientCredentials {
-            client_id: salesforce.client_id.clone(),
-            client_secret: salesforce.client_secret.clone().into(),
-        };
+        let (subscription, org) = (marketo.clone(), salesforce.clone());
         let marketo = simulator_marketo::Simulator::start(marketo).await.unwrap();
         let salesforce = simulator_salesforce::Simulator::start(salesforce).await.unwrap();
         let clock = Arc::new(JumpClock::over(marketo.world(), salesforce.world()));
         let embedded = Embedded::start().await;
-        let marketo_config = MarketoConfig {
-            base_url: BaseUrl::parse(&marketo.base_url()).unwrap(),
-            credentials: marketo::PlainCredentials::shared(m_id, m_secret),
-            max_in_flight: 2,
-        };
-        let salesforce_config = SalesforceConfig {
-            login_url: LoginUrl::parse(&salesforce.base_url()).unwrap(),
-            version: Version::default(),
-            credentials: salesforce::PlainCredentials::shared(login),
-            max_in_flight: 4,
-        };
+        let marketo_config = vendors::marketo_config(&subscription, &marketo.base_url(), 2);
+        let salesforce_config = vendors::salesforce_config(&org, &salesforce.base_url(), 4);
         let ports = ports(&embedded, &clock, &marketo_config, &salesforce_config, seed);
         activities::provision_marketo(&*ports.marketo, TypeLayout::Eight).await.unwrap();
         let (marketo_world, salesforce_world) = (marketo.world(), salesforce.world());

@@ -2,6 +2,7 @@
 
 mod calls;
 mod checks;
+mod orders;
 mod stage;
 mod thousands;
 mod troubles;

@@ -8,11 +8,12 @@ use domain::budget::{CallLimits, Purpose, SharedBudget};
 use domain::opt_outs::{self, Address, Checker, Decision, Occasion, OptOut, Reconciled, Said, Source};
 use domain::ports::{CheckPorts, OptOutPorts};
 use domain::settings;
-use marketo::{BaseUrl, MarketoClient, MarketoConfig};
-use salesforce::{Login, LoginUrl, SalesforceClient, SalesforceConfig, Version};
+use marketo::MarketoClient;
+use salesforce::SalesforceClient;
 use serde_json::{Value, json};
 use simulator_salesforce::Edit;
 use store::{DynamoOptOuts, DynamoState};
+use system_tests::vendors;
 use system_tests::world::Seeded;
 
 use crate::support::clock::JumpClock;
@@ -36,34 +37,20 @@ pub struct Stage {
 impl Stage {
     /// A stage with so many people in Marketo; Salesforce is empty.
     pub async fn set(people: u64) -> Self {
-        let marketo = simulator_marketo::Config { people, ..simulator_marketo::Config::default() };
-        let salesforce = simulator_salesforce::Config::default();
-        let (m_id, m_secret) = (marketo.client_id.clone(), marketo.client_secret.clone());
-        let login = Login::ClientCredentials {
-            client_id: salesforce.client_id.clone(),
-            client_secret: salesforce.client_secret.clone().into(),
-        };
-        let marketo = simulator_marketo::Simulator::start(marketo).await.unwrap();
-        let salesforce = simulator_salesforce::Simulator::start(salesforce).await.unwrap();
+        let subscription = simulator_marketo::Config { people, ..simulator_marketo::Config::default() };
+        let org = simulator_salesforce::Config::default();
+        let marketo = simulator_marketo::Simulator::start(subscription.clone()).await.unwrap();
+        let salesforce = simulator_salesforce::Simulator::start(org.clone()).await.unwrap();
         let clock = Arc::new(JumpClock::over(marketo.world(), salesforce.world()));
         let embedded = Embedded::start().await;
         let (client, tables, chance) = (&embedded.client, &embedded.tables, Seeded::new(1));
         let state = Arc::new(DynamoState::new(client.clone(), &tables.sync_state, clock.clone()));
         let register = Arc::new(DynamoOptOuts::new(client.clone(), &tables.opt_outs, clock.clone()));
-        let to = MarketoConfig {
-            base_url: BaseUrl::parse(&marketo.base_url()).unwrap(),
-            credentials: marketo::PlainCredentials::shared(m_id, m_secret),
-            max_in_flight: 2,
-        };
+        let to = vendors::marketo_config(&subscription, &marketo.base_url(), 2);
         let limits = CallLimits::default();
         let budget = SharedBudget::new(state.clone(), clock.clone(), chance.clone(), Purpose::Changes, limits);
         let consent = Arc::new(MarketoClient::new(to, clock.clone(), chance.clone(), Arc::new(budget)));
-        let to = SalesforceConfig {
-            login_url: LoginUrl::parse(&salesforce.base_url()).unwrap(),
-            version: Version::default(),
-            credentials: salesforce::PlainCredentials::shared(login),
-            max_in_flight: 4,
-        };
+        let to = vendors::salesforce_config(&org, &salesforce.base_url(), 4);
         let boxes = Arc::new(SalesforceClient::new(to, clock.clone(), chance.clone()));
         let check =
             CheckPorts { register: register.clone(), state: state.clone(), marketo: consent, clock: clock.clone() };

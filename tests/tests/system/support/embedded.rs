@@ -7,11 +7,11 @@ use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
 use domain::budget::{CallLimits, Purpose};
 use domain::ports::PeoplePorts;
 use dynoxide::Database;
-use marketo::{BaseUrl, MarketoConfig, PlainCredentials};
 use runtime::SystemClock;
 use runtime::wiring::{PeopleParts, people_ports};
 use simulator_marketo::{Config as SimulatorConfig, Simulator};
 use store::{DynamoOptOuts, DynamoPeople, Tables};
+use system_tests::vendors;
 use tokio::net::TcpListener;
 
 /// DynamoDB with the tables.
@@ -48,14 +48,7 @@ impl Embedded {
 
     /// Ports of one more instance of a function, with a Marketo client of its own.
     pub fn instance(&self, purpose: Purpose, max_in_flight: usize, outside: &Outside) -> PeoplePorts {
-        let marketo = MarketoConfig {
-            base_url: BaseUrl::parse(&outside.marketo.base_url()).unwrap(),
-            credentials: PlainCredentials::shared(
-                outside.config.client_id.clone(),
-                outside.config.client_secret.clone(),
-            ),
-            max_in_flight,
-        };
+        let marketo = vendors::marketo_config(&outside.config, &outside.marketo.base_url(), max_in_flight);
         let parts = PeopleParts {
             dynamodb: self.client.clone(),
             tables: self.tables.of_people(),

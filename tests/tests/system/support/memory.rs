@@ -10,14 +10,14 @@ use domain::people::WriteCounts;
 use domain::ports::{PeoplePorts, PeopleQueues};
 use domain::pull::{self, Overlap};
 use domain::{Failure, lease};
-use marketo::{BaseUrl, MarketoClient, MarketoConfig, PlainCredentials};
+use marketo::MarketoClient;
 use runtime::DiskSpools;
 use simulator_marketo::{ClockMode, Config, Simulator, World};
 use store::{MemoryOptOuts, MemoryQueue};
 
 use super::unsure::{KeptQueue, UnsurePeople, UnsureState};
-use system_tests::compare;
 use system_tests::world::{Seeded, TestClock};
+use system_tests::{compare, vendors};
 
 /// When the small worlds begin: 2026-07-01, noon.
 const START: i64 = 1_782_907_200;
@@ -54,11 +54,7 @@ impl SmallWorld {
                 purpose,
                 CallLimits::default(),
             ));
-            let marketo = MarketoConfig {
-                base_url: BaseUrl::parse(&simulator.base_url()).unwrap(),
-                credentials: PlainCredentials::shared(config.client_id.clone(), config.client_secret.clone()),
-                max_in_flight: 2,
-            };
+            let marketo = vendors::marketo_config(&config, &simulator.base_url(), 2);
             let client = MarketoClient::new(marketo, clock.clone(), chance.clone(), budget.clone());
             PeoplePorts {
                 marketo: Arc::new(client),

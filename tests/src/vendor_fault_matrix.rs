@@ -1,19 +1,27 @@
-//! `cargo prove activity-faults`: every fault of either vendor at every place of the activity flow, as a table of what came of it.
+//! `cargo prove activity-faults` and `cargo prove opt-out-faults`: every fault of either vendor at every place of a flow that meets both, as a
+//! table of what came of it.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use comfy_table::{Table, presets};
-use system_tests::activity_faults::{Outcome, Story, play, stories};
-use system_tests::parallel;
+use system_tests::vendor_faults::{Outcome, Story};
+use system_tests::{activity_faults, opt_out_faults, parallel};
 
 use crate::fault_matrix::{Args, name_of};
 
 type Played = Result<Outcome, String>;
 
-pub fn prove(args: &Args) -> ExitCode {
-    let mut all = stories();
+pub fn activities(args: &Args) -> ExitCode {
+    prove(args, activity_faults::stories(), activity_faults::play)
+}
+
+pub fn opt_outs(args: &Args) -> ExitCode {
+    prove(args, opt_out_faults::stories(), opt_out_faults::play)
+}
+
+fn prove(args: &Args, mut all: Vec<Story>, play: impl for<'a> AsyncFn(&'a Story) -> Played + Sync) -> ExitCode {
     all.retain(|story| args.want(&story.kind, story.place));
     let began = Instant::now();
     let played: Vec<Played> =
