@@ -103,6 +103,7 @@ impl Stage {
         for _ in 0..self.scenario.rough_pieces {
             while self.dice.chance(self.scenario.happenings) {
                 self.something_happens();
+                self.handle.sleep(Duration::from_millis(self.dice.roll(self.scenario.apart))).await;
             }
             if self.dice.chance(self.scenario.vendor_faults) {
                 let fault = Scenario::fault(&self.dice);
@@ -165,7 +166,8 @@ impl Stage {
 
     fn edit(&self, id: &str, fields: Value) {
         let fields = fields.as_object().cloned().unwrap();
-        let late_seconds = self.dice.roll(9);
+        // Some transactions take minutes.
+        let late_seconds = if self.dice.chance(100) { self.dice.roll(300) } else { self.dice.roll(9) };
         drop(self.deployment.salesforce.edit(&s::Edit {
             id: id.to_owned(),
             fields,

@@ -23,6 +23,8 @@ pub struct Scenario {
     pub rough_pieces: usize,
     /// Of a thousand pieces, in how many something happens, and another thing after it.
     pub happenings: u64,
+    /// Longest time between these, in milliseconds. With some seconds, a pass comes in between and reads a change before an earlier one shows.
+    pub apart: u64,
     pub roughness: Roughness,
     pub ways: Ways,
     pub queue: Misbehaviour,
@@ -51,6 +53,7 @@ impl Scenario {
             addresses: 2 + dice.below(12),
             rough_pieces: 8 + dice.below(20),
             happenings: *dice.one_of(&[300, 700, 900]),
+            apart: *dice.one_of(&[0, 2_000, 6_000]),
             roughness: Roughness {
                 crashes: if rough { *dice.one_of(&[0, 10, 40, 120]) } else { 0 },
                 pauses: if rough { *dice.one_of(&[0, 3, 10]) } else { 0 },
