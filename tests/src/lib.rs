@@ -11,6 +11,7 @@ pub mod interleavings;
 pub mod opt_out_faults;
 pub mod parallel;
 pub mod simulation;
+pub mod task_faults;
 pub mod template;
 pub mod vendor_faults;
 pub mod vendors;

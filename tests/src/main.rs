@@ -30,6 +30,8 @@ enum Proof {
     ActivityFaults(fault_matrix::Args),
     /// One fault of Marketo or Salesforce at a time while people say no and are unticked
     OptOutFaults(fault_matrix::Args),
+    /// One fault of Salesforce at a time while reminder tasks are edited on both sides
+    TaskFaults(fault_matrix::Args),
     /// One fault of DynamoDB at a time, at every call of the people flow
     DynamodbFaults(fault_matrix::Args),
     /// The first load of a large subscription under Marketo's limits, in simulated time
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Proof::Faults(args) => fault_matrix::marketo(&args),
         Proof::ActivityFaults(args) => vendor_fault_matrix::activities(&args),
         Proof::OptOutFaults(args) => vendor_fault_matrix::opt_outs(&args),
+        Proof::TaskFaults(args) => vendor_fault_matrix::tasks(&args),
         Proof::DynamodbFaults(args) => fault_matrix::dynamodb(&args),
         Proof::Limits(args) => time_to_finish::prove(&args),
         Proof::Interleavings(args) => orders::prove(&args),

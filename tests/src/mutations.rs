@@ -89,8 +89,12 @@ const SALESFORCE_TASKS: &str = "shared/salesforce/src/activities.rs";
 const CHECK: &str = "shared/domain/src/opt_outs/check.rs";
 const MERGED: &str = "shared/domain/src/opt_outs/merged.rs";
 const PLAN: &str = "shared/domain/src/opt_outs/plan.rs";
-const RECONCILER: &str = "shared/domain/src/opt_outs/state.rs";
+const READING: &str = "shared/domain/src/reading.rs";
 const RESUBSCRIBE: &str = "shared/domain/src/opt_outs/resubscribe.rs";
+const TASK_MERGE: &str = "shared/domain/src/tasks/merge.rs";
+const TASK_MESSAGE: &str = "shared/domain/src/tasks/message.rs";
+const SERIES: &str = "shared/salesforce/src/series.rs";
+const TASK_APPLY: &str = "shared/domain/src/tasks/apply.rs";
 const JOBS: &str = "shared/domain/src/initial_sync/jobs.rs";
 
 const MUTATIONS: &[Mutation] = &[
@@ -238,7 +242,51 @@ const MUTATIONS: &[Mutation] = &[
     Mutation {
         rule: "late-commits-are-read-again",
         proof: Proof::Seeds("opt-outs", SEEDS),
-        edits: &[(RECONCILER, "SignedDuration::from_mins(10)", "SignedDuration::ZERO")],
+        edits: &[(READING, "SignedDuration::from_mins(10)", "SignedDuration::ZERO")],
+    },
+    Mutation {
+        rule: "echoes-are-known-by-value",
+        proof: Proof::Seeds("tasks", SEEDS),
+        edits: &[(
+            TASK_MERGE,
+            "        for sent in &link.sending.updates {\n",
+            "        for sent in &link.sending.updates[..0] {\n",
+        )],
+    },
+    Mutation {
+        rule: "old-readings-are-left",
+        proof: Proof::Seeds("tasks", SEEDS_OF_RARE),
+        edits: &[
+            (TASK_MERGE, "    as_of < link.seen ||", "    false && as_of < link.seen && link.seen < as_of ||"),
+            (
+                TASK_MERGE,
+                "read_at.duration_since(written_at) <= LONGEST_LATE",
+                "read_at < written_at && LONGEST_LATE.is_zero()",
+            ),
+        ],
+    },
+    Mutation {
+        rule: "the-same-is-made-again",
+        proof: Proof::Seeds("tasks", SEEDS_OF_RARE),
+        edits: &[(
+            TASK_APPLY,
+            "task.creating.take().unwrap_or_else(",
+            "task.creating.take().filter(|_| false).unwrap_or_else(",
+        )],
+    },
+    Mutation {
+        rule: "older-words-come-late",
+        proof: Proof::Seeds("tasks", SEEDS),
+        edits: &[(
+            TASK_MESSAGE,
+            "if task.changed.get(field).is_some_and(|before| at <= *before) {",
+            "if task.changed.get(field).is_some_and(|before| at == *before) {",
+        )],
+    },
+    Mutation {
+        rule: "nobody-is-written-over",
+        proof: Proof::Seeds("tasks", SEEDS),
+        edits: &[(SERIES, "{ \"If-Unmodified-Since\": http_date(record.seen) }", "{}")],
     },
     Mutation {
         rule: "said-while-it-is-cleared",

@@ -40,17 +40,20 @@ pub enum Flow {
     Activities,
     /// Opt-outs, here and in Salesforce.
     OptOuts,
+    /// Reminder tasks, here and in Salesforce.
+    Tasks,
 }
 
 impl Flow {
     /// All of them.
-    const ALL: [Self; 3] = [Self::People, Self::Activities, Self::OptOuts];
+    const ALL: [Self; 4] = [Self::People, Self::Activities, Self::OptOuts, Self::Tasks];
 
     fn name(self) -> &'static str {
         match self {
             Self::People => "people",
             Self::Activities => "activities",
             Self::OptOuts => "opt-outs",
+            Self::Tasks => "tasks",
         }
     }
 }
@@ -111,6 +114,7 @@ fn run(flow: Flow, seed: u64, spoken: bool) -> Run {
         Flow::People => simulation::run(seed, spoken),
         Flow::Activities => simulation::activities::run(seed, spoken),
         Flow::OptOuts => simulation::opt_outs::run(seed, spoken),
+        Flow::Tasks => simulation::tasks::run(seed, spoken),
     });
     ended.unwrap_or_else(Run::failed)
 }

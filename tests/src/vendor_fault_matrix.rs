@@ -1,5 +1,5 @@
-//! `cargo prove activity-faults` and `cargo prove opt-out-faults`: every fault of either vendor at every place of a flow that meets both, as a
-//! table of what came of it.
+//! `cargo prove activity-faults`, `cargo prove opt-out-faults` and `cargo prove task-faults`: every fault of the vendors at every place of a flow that
+//! meets them, as a table of what came of it.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use comfy_table::{Table, presets};
 use system_tests::vendor_faults::{Outcome, Story};
-use system_tests::{activity_faults, opt_out_faults, parallel};
+use system_tests::{activity_faults, opt_out_faults, parallel, task_faults};
 
 use crate::fault_matrix::{Args, name_of};
 
@@ -19,6 +19,10 @@ pub fn activities(args: &Args) -> ExitCode {
 
 pub fn opt_outs(args: &Args) -> ExitCode {
     prove(args, opt_out_faults::stories(), opt_out_faults::play)
+}
+
+pub fn tasks(args: &Args) -> ExitCode {
+    prove(args, task_faults::stories(), task_faults::play)
 }
 
 fn prove(args: &Args, mut all: Vec<Story>, play: impl for<'a> AsyncFn(&'a Story) -> Played + Sync) -> ExitCode {

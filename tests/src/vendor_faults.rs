@@ -139,7 +139,7 @@ pub fn of_salesforce(at: &AtSalesforce<'_>) -> Vec<Story> {
     let of_records: Vec<_> = at.of_records.iter().map(record).collect();
     let mut stories = Vec::new();
     for place in at.places {
-        let writes = place.starts_with("PATCH");
+        let writes = !place.starts_with("GET") && !place.contains("oauth2");
         for (kind, action) in faults.iter().chain(of_records.iter().filter(|_| writes)) {
             let of_session = matches!(action, Action::SessionEnds(_) | Action::Error(401 | 403, ..));
             if place.contains("oauth2") && of_session {

@@ -85,6 +85,11 @@ pub enum Command {
         #[command(subcommand)]
         action: OptoutAction,
     },
+    /// Add, edit, complete, delete or list reminder tasks.
+    Task {
+        #[command(subcommand)]
+        action: TaskAction,
+    },
     /// Tell whether a mail may go to addresses, one JSON object a line; exit 1 if to one it may not.
     CanSend {
         /// Email addresses.
@@ -232,6 +237,122 @@ pub enum OptoutAction {
     },
 }
 
+/// Whose words are those of the contract: `normal`, `high`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TaskPriority {
+    /// As usual.
+    Normal,
+    /// Urgent.
+    High,
+}
+
+/// What kind of thing is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TaskKind {
+    /// Write an email.
+    Email,
+    /// Call.
+    Call,
+    /// Write an InMail.
+    #[value(name = "inmail")]
+    InMail,
+    /// Anything else.
+    Custom,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TaskAction {
+    /// Make a task, and print it.
+    Add(TaskAdd),
+    /// Change a task, and print it.
+    Edit(TaskEdit),
+    /// A task is done.
+    Complete {
+        /// The task.
+        id: String,
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+    },
+    /// A task is to be done again.
+    Reopen {
+        /// The task.
+        id: String,
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+    },
+    /// A task is no longer wanted.
+    Delete {
+        /// The task.
+        id: String,
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+    },
+    /// Print tasks, one JSON object a line.
+    List {
+        /// Deleted ones, too.
+        #[arg(long)]
+        all: bool,
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+pub struct TaskAdd {
+    /// Whom it is about.
+    #[arg(long, value_name = "MARKETO_ID", value_parser = clap::value_parser!(i64).range(1..))]
+    pub person: Option<i64>,
+    /// What is to be done, in a line.
+    #[arg(long)]
+    pub name: String,
+    /// Until when, as 2026-01-31.
+    #[arg(long, value_name = "DATE")]
+    pub due: Option<String>,
+    /// How urgent it is.
+    #[arg(long, value_enum, default_value_t = TaskPriority::Normal)]
+    pub priority: TaskPriority,
+    /// What kind of thing it is.
+    #[arg(long, value_enum, default_value_t = TaskKind::Custom)]
+    pub kind: TaskKind,
+    /// More about it.
+    #[arg(long)]
+    pub details: Option<String>,
+    /// Whose it is; without one, Salesforce gives it to the integration user.
+    #[arg(long, value_name = "EMAIL")]
+    pub owner: Option<String>,
+    /// Folder of the tables.
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct TaskEdit {
+    /// The task.
+    pub id: String,
+    /// What is to be done, in a line.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Until when, as 2026-01-31, or `none`.
+    #[arg(long, value_name = "DATE")]
+    pub due: Option<String>,
+    /// How urgent it is.
+    #[arg(long, value_enum)]
+    pub priority: Option<TaskPriority>,
+    /// More about it; empty text takes it away.
+    #[arg(long)]
+    pub details: Option<String>,
+    /// Whose it is.
+    #[arg(long, value_name = "EMAIL")]
+    pub owner: Option<String>,
+    /// Folder of the tables.
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+}
+
 #[derive(Debug, Subcommand)]
 pub enum ReconcileWhat {
     /// Opt-outs, here and in Salesforce.
@@ -245,6 +366,18 @@ pub enum ReconcileWhat {
         /// Look at every record again, not only at those changed since the last pass.
         #[arg(long)]
         full: bool,
+        /// Write the figures to this file.
+        #[arg(long, value_name = "FILE")]
+        json: Option<PathBuf>,
+    },
+    /// Reminder tasks, here and in Salesforce.
+    Tasks {
+        /// Folder of the tables.
+        #[arg(long, value_name = "DIR")]
+        state: PathBuf,
+        /// Print what would be done, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
         /// Write the figures to this file.
         #[arg(long, value_name = "FILE")]
         json: Option<PathBuf>,
@@ -282,6 +415,8 @@ pub enum Flow {
     Activities,
     /// Opt-outs.
     OptOuts,
+    /// Reminder tasks.
+    Tasks,
 }
 
 /// What `bench` can measure.

@@ -7,13 +7,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::config::{self, BehaviorVersion, Credentials, Region};
 use domain::budget::Purpose;
 use domain::initial_sync::{self, coordinator};
-use domain::ports::{ActivityLedger, OptOutRegister, PeoplePorts, PeopleQueues, SyncState};
+use domain::ports::{ActivityLedger, OptOutRegister, PeoplePorts, PeopleQueues, SyncState, TaskTable};
 use domain::{lease, pull};
 use dynoxide::Database;
 use marketo::{ClientStats, MarketoClient};
 use runtime::wiring::{PeopleParts, people_ports};
 use runtime::{SystemChance, SystemClock};
-use store::{DynamoLedger, DynamoOptOuts, DynamoState, MemoryQueue, Tables};
+use store::{DynamoLedger, DynamoOptOuts, DynamoState, DynamoTasks, MemoryQueue, Tables};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -70,6 +70,11 @@ impl LocalTables {
     /// The register of opt-outs.
     pub fn opt_outs(&self) -> Arc<dyn OptOutRegister> {
         Arc::new(DynamoOptOuts::new(self.dynamodb.clone(), &self.names.opt_outs, Arc::new(SystemClock)))
+    }
+
+    /// The table of reminder tasks.
+    pub fn tasks(&self) -> Arc<dyn TaskTable> {
+        Arc::new(DynamoTasks::new(self.dynamodb.clone(), &self.names.tasks, Arc::new(SystemClock)))
     }
 
     /// The ledger of activities.
@@ -150,7 +155,8 @@ impl Embedded {
     }
 }
 
-fn queue(name: &str) -> Arc<MemoryQueue> {
+/// A queue in memory with its dead letters.
+pub fn queue(name: &str) -> Arc<MemoryQueue> {
     let make = |name: String| MemoryQueue::new(name, VISIBILITY, Arc::new(SystemClock), Arc::new(SystemChance));
     let dead_letters = Arc::new(make(format!("{name}-dead-letters")));
     Arc::new(make(name.to_owned()).with_dead_letters(MAX_DELIVERIES, dead_letters))

@@ -17,6 +17,7 @@ mod people_table;
 mod progress;
 mod salesforce;
 mod state_dir;
+mod tasks;
 
 use std::process::ExitCode;
 

@@ -55,19 +55,24 @@ impl OptOuts {
 
     /// Does some work, and says meanwhile how far it is.
     pub async fn told<T>(&self, what: &str, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        loop {
-            match tokio::time::timeout(TOLD_EVERY, work.as_mut()).await {
-                Ok(done) => return done,
-                Err(_) => eprintln!("{what}: {} calls to Salesforce so far", self.calls()),
-            }
-        }
+        told(what, || self.calls(), work).await
     }
 
     /// Has Salesforce know of addresses that just said no; gives why it does not yet, where that is so.
     pub async fn push(&self, addresses: &[Address]) -> Result<Option<String>, CommandFailure> {
         let done = self.told("to Salesforce", opt_outs::push(&self.ports, addresses, None)).await?;
         Ok(why_not(&done))
+    }
+}
+
+/// Does some work, and says meanwhile how many calls to Salesforce it has made.
+pub async fn told<T>(what: &str, calls: impl Fn() -> u64, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    loop {
+        match tokio::time::timeout(TOLD_EVERY, work.as_mut()).await {
+            Ok(done) => return done,
+            Err(_) => eprintln!("{what}: {} calls to Salesforce so far", calls()),
+        }
     }
 }
 

@@ -33,7 +33,14 @@ impl Marker {
 #[derive(Debug)]
 pub struct StateDir {
     folder: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        // Said aloud: a child that is just being started holds the file, too, until it has become another program.
+        let _ = self.lock.unlock();
+    }
 }
 
 impl StateDir {
@@ -59,7 +66,7 @@ impl StateDir {
         read_marker(folder)?;
         let lock = File::create(folder.join(LOCK)).map_err(|e| cannot(folder, "be locked", &e))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { folder: folder.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { folder: folder.to_owned(), lock }),
             Err(TryLockError::WouldBlock) => Err(CommandFailure::Wrong(format!(
                 "{} is in use by another actions-sync; wait until it ends, or name another folder",
                 folder.display()

@@ -109,6 +109,36 @@ where
     }
 }
 
+/// Replaces the state of a document that nobody holds, where it is still the one that was seen: one write, for a caller who found nothing to do and
+/// keeps only that. Gives whether it was.
+///
+/// # Errors
+/// `Unavailable`, `CorruptState`.
+pub async fn replace<T>(
+    store: &dyn SyncState,
+    clock: &dyn Clock,
+    key: &'static str,
+    seen: &T,
+    state: T,
+) -> Result<bool, Failure>
+where
+    T: Serialize + DeserializeOwned + Default + PartialEq,
+{
+    let version = match load::<T>(store, key).await? {
+        Some((leased, _)) if leased.holder.is_some() && leased.held_until > clock.now() => return Ok(false),
+        Some((leased, version)) if leased.state == *seen => Some(version),
+        None if T::default() == *seen => None,
+        _ => return Ok(false),
+    };
+    let life = Life::of(Duration::ZERO);
+    let mut lease = Lease { store, clock, key, holder: String::new(), life, version: 0, taken_over: false, state };
+    match lease.save(version, false).await {
+        Ok(()) => Ok(true),
+        Err(failure) if failure.kind == FailureKind::Conflict => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
 /// Ends any lease on the document. Only for a caller who knows that no holder is alive, such as the program that alone owns the store.
 ///
 /// # Errors

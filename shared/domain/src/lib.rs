@@ -16,8 +16,12 @@ pub mod opt_outs;
 pub mod people;
 pub mod ports;
 pub mod pull;
+mod reading;
+mod rounds;
 pub mod settings;
 pub mod status;
+pub mod subject;
+pub mod tasks;
 pub mod trouble;
 pub mod verify;
 

@@ -8,7 +8,7 @@ use domain::ports::Sent;
 use domain::{Failure, FailureKind};
 use jiff::Timestamp;
 use reqwest::Response;
-use reqwest::header::{AUTHORIZATION, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::classify::{self, Spot};
@@ -19,7 +19,6 @@ use crate::identity::Token;
 use crate::request::Request;
 use crate::retry::{Again, CarriedOut, Retries, Trouble};
 use crate::routes::{self, Route, Wait};
-use crate::times;
 
 /// Largest answer that is read into memory, bytes: 300 people with every field are far below.
 const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
@@ -133,7 +132,7 @@ impl Inner {
                 return Err(spot.too_late());
             }
             let response = self.transport.send(ready).await.map_err(|error| classify::unsent(spot, error))?;
-            self.marketo_clock.learn(response.headers().get(DATE).and_then(|date| date.to_str().ok()), sent);
+            self.marketo_clock.learn(response.headers(), sent);
             let spot = Spot { now: self.marketo_clock.now(), ..spot };
             self.counters.answered(request.route);
             let asked = retry_after(response.headers(), spot.now);
@@ -178,7 +177,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     match text.parse::<u32>() {
         Ok(seconds) => Some(Duration::from_secs(seconds.into())),
-        Err(_) => times::parse_http_date(text).map(|at| elapsed(now, at)),
+        Err(_) => transport::parse_http_date(text).map(|at| elapsed(now, at)),
     }
 }
 

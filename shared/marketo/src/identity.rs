@@ -8,7 +8,6 @@ use std::time::Duration;
 use domain::ports::{Chance, Clock};
 use domain::{Failure, FailureKind};
 use jiff::{SignedDuration, Timestamp};
-use reqwest::header::DATE;
 use reqwest::{Method, Request, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -170,7 +169,7 @@ impl Identity {
         let request = Request::new(Method::GET, address);
         let exchange = async {
             let response = self.transport.send(request).await.map_err(|error| classify::unsent(spot, error))?;
-            self.marketo_clock.learn(response.headers().get(DATE).and_then(|date| date.to_str().ok()), began);
+            self.marketo_clock.learn(response.headers(), began);
             let status = response.status().as_u16();
             let retry_after = call::retry_after(response.headers(), self.marketo_clock.now());
             let body = call::read_body(spot, response, LARGEST_ANSWER).await;

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
-use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::tz::TimeZone;
 
 /// Reads any of the forms in which Marketo writes a moment: `…Z`, `…+0000`, `…-08:00`, the asset API's `…Z+0000`; without an offset
@@ -20,9 +19,4 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
 /// The form to send: whole seconds, `Z`, no fraction.
 pub(crate) fn iso(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-/// Reads an HTTP date header.
-pub(crate) fn parse_http_date(text: &str) -> Option<Timestamp> {
-    DateTimeParser::new().parse_timestamp(text).ok()
 }

@@ -266,6 +266,27 @@ pub struct UnsubscribeReconcilerConfig {
     pub log_level: String,
 }
 
+/// What `task-reconciler` is told.
+#[derive(Debug, Clone)]
+pub struct TaskReconcilerConfig {
+    /// Name of the table `sync-state`.
+    pub sync_state_table: String,
+    /// Name of the people table.
+    pub people_table: String,
+    /// Name of the table of reminder tasks.
+    pub tasks_table: String,
+    /// URL of queue `reminder-tasks`.
+    pub queue_url: String,
+    /// URL of queue `task-events`.
+    pub events_queue_url: String,
+    /// Salesforce.
+    pub salesforce: SalesforcePlace,
+    /// Name of the stack, by which its metrics are told from another's.
+    pub stack_name: String,
+    /// Level of the logs.
+    pub log_level: String,
+}
+
 /// Configuration of `incremental-pull`.
 ///
 /// # Errors
@@ -334,6 +355,32 @@ pub fn unsubscribe_reconciler(lookup: Lookup<'_>) -> Result<UnsubscribeReconcile
     env.finish(config)
 }
 
+/// Configuration of `task-reconciler`: it says of messages of its queue when they come back, sends to `task-events`, and asks Marketo nothing.
+///
+/// # Errors
+/// As for [`incremental_pull`].
+pub fn task_reconciler(lookup: Lookup<'_>) -> Result<TaskReconcilerConfig, ConfigError> {
+    let mut env = EnvReader::new(lookup);
+    let sync_state_table = sync_state_table(&mut env);
+    let people_table = people_table(&mut env);
+    let tasks_table = env.required("TASKS_TABLE", "name of the table of reminder tasks");
+    let queue_url = env.required("REMINDER_TASKS_QUEUE_URL", "URL of the queue reminder-tasks");
+    let events_queue_url = env.required("TASK_EVENTS_QUEUE_URL", "URL of the queue task-events");
+    let salesforce = salesforce_place(&mut env);
+    let (stack_name, log_level) = (stack_name(&mut env), env.log_level("info"));
+    let config = salesforce.map(|salesforce| TaskReconcilerConfig {
+        sync_state_table,
+        people_table,
+        tasks_table,
+        queue_url,
+        events_queue_url,
+        salesforce,
+        stack_name,
+        log_level,
+    });
+    env.finish(config)
+}
+
 /// The names that a deployed function reads from its environment, as its own reading asks for them; `None` where there is no such function.
 /// Those that begin with `AWS_` are left out: Lambda sets them, or somebody who runs the function against local endpoints.
 #[must_use]
@@ -350,6 +397,7 @@ pub fn names_of(function: &str) -> Option<BTreeSet<String>> {
         "initial-sync-worker" => initial_sync_worker(&recording).err(),
         "activity-logger" => activity_logger(&recording).err(),
         "unsubscribe-reconciler" => unsubscribe_reconciler(&recording).err(),
+        "task-reconciler" => task_reconciler(&recording).err(),
         _ => return None,
     };
     let mut names = asked.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -369,7 +417,7 @@ fn people(env: &mut EnvReader<'_>) -> Option<PeopleConfig> {
     let base_url = env.marketo_base_url();
     let credentials = credentials(env);
     let limits = env.call_limits();
-    let people = env.required("PEOPLE_TABLE", "name of the people table");
+    let people = people_table(env);
     let sync_state = sync_state_table(env);
     let stack_name = stack_name(env);
     let log_level = env.log_level("info");
@@ -379,6 +427,10 @@ fn people(env: &mut EnvReader<'_>) -> Option<PeopleConfig> {
 
 fn sync_state_table(env: &mut EnvReader<'_>) -> String {
     env.required("SYNC_STATE_TABLE", "name of the sync-state table")
+}
+
+fn people_table(env: &mut EnvReader<'_>) -> String {
+    env.required("PEOPLE_TABLE", "name of the people table")
 }
 
 fn opt_outs_table(env: &mut EnvReader<'_>) -> String {
@@ -452,6 +504,9 @@ mod tests {
         assert_eq!(names("activity-logger"), sorted([OF_ALL.as_slice(), &logger, &salesforce].concat()));
         let reconciler = ["LOG_LEVEL", "OPT_OUTS_QUEUE_URL", "OPT_OUTS_TABLE", "STACK_NAME", "SYNC_STATE_TABLE"];
         assert_eq!(names("unsubscribe-reconciler"), sorted([reconciler.as_slice(), &salesforce].concat()));
+        let tasks = ["LOG_LEVEL", "PEOPLE_TABLE", "STACK_NAME", "SYNC_STATE_TABLE", "TASKS_TABLE"];
+        let queues = ["REMINDER_TASKS_QUEUE_URL", "TASK_EVENTS_QUEUE_URL"];
+        assert_eq!(names("task-reconciler"), sorted([tasks.as_slice(), &queues, &salesforce].concat()));
         assert_eq!(names_of("another"), None);
     }
 

@@ -12,6 +12,7 @@ pub mod queue;
 pub mod schedule;
 mod secret;
 mod system;
+pub mod tasks;
 pub mod wiring;
 
 pub use secret::{SalesforceSecret, SecretCredentials};

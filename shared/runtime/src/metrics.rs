@@ -9,8 +9,8 @@ use std::io::{Write, stdout};
 use domain::Timestamp;
 use domain::activities::{Destination, Work};
 use domain::initial_sync::coordinator::Tick;
-use domain::opt_outs::Reconciled;
 use domain::pull::Pulled;
+use domain::{opt_outs, tasks};
 use metrics_cloudwatch_embedded::{Builder, Collector};
 
 use ::metrics::{Unit, describe_histogram, histogram};
@@ -53,8 +53,17 @@ const OPT_OUT_BOXES_RESTORED: &str = "OptOutBoxesRestored";
 const OPT_OUT_BOXES_REJECTED: &str = "OptOutBoxesRejected";
 const OPT_OUT_SYNC_OPEN: &str = "OptOutSyncOpen";
 
+const TASK_SUCCEEDED: &str = "TaskReconcilerSucceeded";
+const TASK_LAG: &str = "TaskLagSeconds";
+const TASK_READ_LAG: &str = "TaskReadLagSeconds";
+const TASKS_IN_ACTIONS: &str = "TasksWrittenInActions";
+const TASKS_IN_SALESFORCE: &str = "TasksWrittenInSalesforce";
+const TASKS_REJECTED: &str = "TasksRejected";
+const TASKS_ANNOUNCED: &str = "TasksAnnounced";
+const TASK_SYNC_OPEN: &str = "TaskSyncOpen";
+
 /// Every metric that a function may emit.
-pub const NAMES: [&str; 28] = [
+pub const NAMES: [&str; 36] = [
     PULL_SUCCEEDED,
     PULL_CURSOR_LAG,
     PEOPLE_READ,
@@ -83,10 +92,19 @@ pub const NAMES: [&str; 28] = [
     OPT_OUT_BOXES_RESTORED,
     OPT_OUT_BOXES_REJECTED,
     OPT_OUT_SYNC_OPEN,
+    TASK_SUCCEEDED,
+    TASK_LAG,
+    TASK_READ_LAG,
+    TASKS_IN_ACTIONS,
+    TASKS_IN_SALESFORCE,
+    TASKS_REJECTED,
+    TASKS_ANNOUNCED,
+    TASK_SYNC_OPEN,
 ];
 
 /// Those of them that are counted in seconds.
-const IN_SECONDS: [&str; 5] = [PULL_CURSOR_LAG, MARKETO_LOG_LAG, SALESFORCE_LOG_LAG, OPT_OUT_LAG, OPT_OUT_READ_LAG];
+const IN_SECONDS: [&str; 7] =
+    [PULL_CURSOR_LAG, MARKETO_LOG_LAG, SALESFORCE_LOG_LAG, OPT_OUT_LAG, OPT_OUT_READ_LAG, TASK_LAG, TASK_READ_LAG];
 
 /// The metrics of this process.
 pub struct Metrics {
@@ -176,7 +194,7 @@ pub(crate) fn of_logging(destination: Destination, work: Option<&Work>, lag: Opt
 }
 
 /// What was done about opt-outs.
-pub(crate) fn of_opt_outs(done: &Reconciled) {
+pub(crate) fn of_opt_outs(done: &opt_outs::Reconciled) {
     record(OPT_OUTS_TAKEN_IN, done.in_actions);
     record(OPT_OUT_BOXES_TICKED, done.in_salesforce);
     record(OPT_OUT_BOXES_RESTORED, done.restored);
@@ -186,12 +204,34 @@ pub(crate) fn of_opt_outs(done: &Reconciled) {
 
 /// A pass of the schedule; `None` when our own store failed. `lag` is for how long the oldest opt-out has been due, `read_lag` for how long
 /// Salesforce was not read to the end; both in seconds.
-pub(crate) fn of_opt_out_pass(done: Option<&Reconciled>, lag: Option<u64>, read_lag: Option<u64>) {
+pub(crate) fn of_opt_out_pass(done: Option<&opt_outs::Reconciled>, lag: Option<u64>, read_lag: Option<u64>) {
     record(OPT_OUT_SUCCEEDED, u64::from(done.is_some_and(|done| done.closed.is_none())));
     if let Some(done) = done {
         of_opt_outs(done);
     }
-    for (name, lag) in [(OPT_OUT_LAG, lag), (OPT_OUT_READ_LAG, read_lag)] {
+    lags([(OPT_OUT_LAG, lag), (OPT_OUT_READ_LAG, read_lag)]);
+}
+
+/// What was done about reminder tasks.
+pub(crate) fn of_tasks(done: &tasks::Reconciled) {
+    record(TASKS_IN_ACTIONS, done.in_actions);
+    record(TASKS_IN_SALESFORCE, done.in_salesforce);
+    record(TASKS_REJECTED, done.rejected);
+    record(TASKS_ANNOUNCED, done.announced);
+    record(TASK_SYNC_OPEN, u64::from(done.closed.is_none()));
+}
+
+/// A pass of the schedule over reminder tasks, see [`of_opt_out_pass`].
+pub(crate) fn of_task_pass(done: Option<&tasks::Reconciled>, lag: Option<u64>, read_lag: Option<u64>) {
+    record(TASK_SUCCEEDED, u64::from(done.is_some_and(|done| done.closed.is_none())));
+    if let Some(done) = done {
+        of_tasks(done);
+    }
+    lags([(TASK_LAG, lag), (TASK_READ_LAG, read_lag)]);
+}
+
+fn lags(lags: [(&'static str, Option<u64>); 2]) {
+    for (name, lag) in lags {
         if let Some(lag) = lag {
             record(name, lag);
         }

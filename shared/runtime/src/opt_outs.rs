@@ -11,7 +11,7 @@ use domain::{Failure, FailureKind, Timestamp};
 
 use crate::Error;
 use crate::metrics::{self, Metrics};
-use crate::queue::{Around, Handled, Redelivery, check_ids};
+use crate::queue::{Around, Handled, Redelivery, check_ids, sent_at};
 use crate::schedule::serve_both;
 
 /// Serves both triggers.
@@ -60,12 +60,6 @@ pub async fn take_in(
 fn of_message(mut message: OptOutMessage, record: &SqsMessage, now: Timestamp) -> Said {
     message.at = message.at.or_else(|| sent_at(record));
     Said { event: message.event(now), address: message.address, message: record.message_id.clone() }
-}
-
-/// When a message was first sent.
-fn sent_at(record: &SqsMessage) -> Option<Timestamp> {
-    let sent = record.attributes.get("SentTimestamp")?.parse().ok()?;
-    Timestamp::from_millisecond(sent).ok()
 }
 
 /// Has Salesforce know of addresses that just said no.

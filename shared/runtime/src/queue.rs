@@ -174,6 +174,12 @@ pub(crate) fn check_ids(event: &SqsEvent) -> Result<(), Error> {
     Ok(())
 }
 
+/// When a message was first sent.
+pub(crate) fn sent_at(record: &SqsMessage) -> Option<Timestamp> {
+    let sent = record.attributes.get("SentTimestamp")?.parse().ok()?;
+    Timestamp::from_millisecond(sent).ok()
+}
+
 /// How long a message that failed is hidden before it is delivered again; `receives` counts its deliveries, this one included.
 ///
 /// What will never succeed is to be in the dead-letter queue soon, where an alarm sees it, so its receives are used up at once.

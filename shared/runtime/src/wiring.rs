@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use domain::budget::{CallLimits, Purpose, SharedBudget};
-use domain::ports::{CheckPorts, LogPorts, OptOutPorts, PeoplePorts, PeopleQueues};
+use domain::ports::{CheckPorts, LogPorts, OptOutPorts, PeoplePorts, PeopleQueues, Queue, TaskPorts};
 use marketo::{Credentials, MarketoClient, MarketoConfig, PlainCredentials};
 use salesforce::{SalesforceClient, SalesforceConfig};
-use store::{DynamoLedger, DynamoOptOuts, DynamoPeople, DynamoState, PeopleTables, SqsQueue, Tables};
+use store::{DynamoLedger, DynamoOptOuts, DynamoPeople, DynamoState, DynamoTasks, PeopleTables, SqsQueue, Tables};
 
 use crate::config::{
     ActivityLoggerConfig, CredentialsFrom, IncrementalPullConfig, InitialSyncConfig, PeopleConfig, SalesforceFrom,
-    SalesforcePlace, UnsubscribeReconcilerConfig,
+    SalesforcePlace, TaskReconcilerConfig, UnsubscribeReconcilerConfig,
 };
 use crate::queue::SqsRedelivery;
 use crate::{DiskSpools, SalesforceSecret, SecretCredentials, SystemChance, SystemClock, aws};
@@ -125,6 +125,69 @@ pub async fn unsubscribe_reconciler(config: &UnsubscribeReconcilerConfig) -> Uns
     let sqs = aws_sdk_sqs::Client::new(&aws);
     let queue = Arc::new(SqsQueue::new(sqs, config.queue_url.clone(), Arc::new(SystemClock)));
     UnsubscribeReconciler { ports, queue }
+}
+
+/// What the deployed `task-reconciler` works with.
+pub struct TaskReconciler {
+    /// Its ports.
+    pub ports: TaskPorts,
+    /// Queue `reminder-tasks`.
+    queue: Arc<SqsQueue>,
+}
+
+impl TaskReconciler {
+    /// The queue, for saying when a message comes again.
+    #[must_use]
+    pub fn redelivery(&self) -> SqsRedelivery {
+        SqsRedelivery::over(vec![self.queue.clone()])
+    }
+}
+
+/// Builds what the deployed `task-reconciler` works with.
+pub async fn task_reconciler(config: &TaskReconcilerConfig) -> TaskReconciler {
+    let aws = aws::of_process().await;
+    let sqs = aws_sdk_sqs::Client::new(&aws);
+    let queue = |url: &str| Arc::new(SqsQueue::new(sqs.clone(), url.to_owned(), Arc::new(SystemClock)));
+    let (ports, _) = task_ports(TaskParts {
+        dynamodb: aws_sdk_dynamodb::Client::new(&aws),
+        tables: PeopleTables { people: config.people_table.clone(), sync_state: config.sync_state_table.clone() },
+        tasks_table: config.tasks_table.clone(),
+        events: queue(&config.events_queue_url),
+        salesforce: salesforce_of(&config.salesforce, &aws),
+    });
+    TaskReconciler { ports, queue: queue(&config.queue_url) }
+}
+
+/// What the ports of reminder tasks are built of.
+#[derive(Clone)]
+pub struct TaskParts {
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Its tables of people and documents.
+    pub tables: PeopleTables,
+    /// Name of the table of reminder tasks.
+    pub tasks_table: String,
+    /// Queue `task-events`.
+    pub events: Arc<dyn Queue>,
+    /// How to reach Salesforce.
+    pub salesforce: SalesforceConfig,
+}
+
+/// Ports of reminder tasks on the real clock, and the Salesforce client behind them.
+#[must_use]
+pub fn task_ports(parts: TaskParts) -> (TaskPorts, Arc<SalesforceClient>) {
+    let (clock, chance) = (Arc::new(SystemClock), Arc::new(SystemChance));
+    let salesforce = Arc::new(SalesforceClient::new(parts.salesforce, clock.clone(), chance.clone()));
+    let ports = TaskPorts {
+        tasks: Arc::new(DynamoTasks::new(parts.dynamodb.clone(), parts.tasks_table, clock.clone())),
+        people: Arc::new(DynamoPeople::new(parts.dynamodb.clone(), parts.tables.people, clock.clone())),
+        state: Arc::new(DynamoState::new(parts.dynamodb, parts.tables.sync_state, clock.clone())),
+        salesforce: salesforce.clone(),
+        events: parts.events,
+        clock,
+        chance,
+    };
+    (ports, salesforce)
 }
 
 /// What the ports of opt-outs are built of.

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use domain::people::normalised_email;
 use domain::ports::{
-    KEY_FIELD, NewLead, RowOutcome, SalesforcePerson, SalesforceTasks, TaskField, TaskLayout, TaskRecord,
+    KEY_FIELD, NewLead, ReminderLayout, RowOutcome, SalesforceDirectory, SalesforcePerson, SalesforceTasks, TaskField,
+    TaskLayout, TaskRecord,
 };
 use domain::{Failure, Timestamp};
 use jiff::SignedDuration;
@@ -26,8 +27,22 @@ const TASK: &str = "Task";
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     layout: Option<(Timestamp, TaskLayout)>,
+    reminder_layout: Option<(Timestamp, ReminderLayout)>,
     /// Ids of users by address; `None` = nobody has it.
     users: BTreeMap<String, (Timestamp, Option<String>)>,
+}
+
+impl Kept {
+    /// The layout of reminder tasks, while it counts.
+    pub fn reminder_layout(&self, now: Timestamp) -> Option<ReminderLayout> {
+        let counts = |at: &Timestamp| now.duration_since(*at) < KEPT_FOR;
+        self.reminder_layout.as_ref().filter(|(at, _)| counts(at)).map(|(_, layout)| layout.clone())
+    }
+
+    /// Keeps the layout of reminder tasks.
+    pub fn keep_reminder_layout(&mut self, now: Timestamp, layout: ReminderLayout) {
+        self.reminder_layout = Some((now, layout));
+    }
 }
 
 #[derive(Deserialize)]
@@ -56,20 +71,7 @@ impl SalesforceClient {
 }
 
 #[async_trait]
-impl SalesforceTasks for SalesforceClient {
-    async fn task_layout(&self, fresh: bool) -> Result<TaskLayout, Failure> {
-        let now = self.inner.clock.now();
-        let mut kept = self.inner.kept.lock().await;
-        if let Some((at, layout)) = kept.layout.as_ref().filter(|_| !fresh)
-            && now.duration_since(*at) < KEPT_FOR
-        {
-            return Ok(layout.clone());
-        }
-        let layout = self.read_layout().await?;
-        kept.layout = Some((now, layout.clone()));
-        Ok(layout)
-    }
-
+impl SalesforceDirectory for SalesforceClient {
     async fn users(&self, emails: &BTreeSet<String>) -> Result<BTreeMap<String, String>, Failure> {
         let now = self.inner.clock.now();
         let mut kept = self.inner.kept.lock().await;
@@ -101,6 +103,22 @@ impl SalesforceTasks for SalesforceClient {
 
     async fn people_by_email(&self, emails: &BTreeSet<String>) -> Result<Vec<SalesforcePerson>, Failure> {
         self.inner.people_by_email(emails).await
+    }
+}
+
+#[async_trait]
+impl SalesforceTasks for SalesforceClient {
+    async fn task_layout(&self, fresh: bool) -> Result<TaskLayout, Failure> {
+        let now = self.inner.clock.now();
+        let mut kept = self.inner.kept.lock().await;
+        if let Some((at, layout)) = kept.layout.as_ref().filter(|_| !fresh)
+            && now.duration_since(*at) < KEPT_FOR
+        {
+            return Ok(layout.clone());
+        }
+        let layout = self.read_layout().await?;
+        kept.layout = Some((now, layout.clone()));
+        Ok(layout)
     }
 
     async fn put_tasks(

@@ -88,9 +88,12 @@ impl Inner {
         if request.not_after.is_some_and(|last| self.clock.now() > last) {
             return Err(spot.too_late());
         }
+        let sent = self.clock.now();
         let response = self.transport.send(ready).await.map_err(|error| spot.unsent(error))?;
+        let now = self.clock.now();
         self.counters.answered(request.name);
-        self.usage.learn(response.headers(), self.clock.now());
+        self.usage.learn(response.headers(), now);
+        self.vendor_clock.learn(response.headers(), sent, now);
         let status = response.status();
         let body = answer::read_body(spot, response).await?;
         if status.is_success() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::Failure;
 use domain::ports::{Chance, Clock};
 use tokio::sync::{Mutex, Semaphore};
-use transport::{Http, Transport};
+use transport::{Http, Transport, VendorClock};
 
 use crate::activities::Kept;
 use crate::config::{SalesforceConfig, TimeLimits};
@@ -16,7 +16,7 @@ use crate::stats::{ClientStats, Counters};
 
 /// A client of one Salesforce organisation. Clones share everything: session, connections, counts.
 ///
-/// Implements [`domain::ports::SalesforceTasks`] and [`domain::ports::SalesforceOptOuts`].
+/// Implements [`domain::ports::SalesforceTasks`], [`domain::ports::SalesforceOptOuts`] and [`domain::ports::SalesforceReminders`].
 #[derive(Clone)]
 pub struct SalesforceClient {
     pub(crate) inner: Arc<Inner>,
@@ -32,6 +32,7 @@ pub(crate) struct Inner {
     pub permits: Semaphore,
     pub counters: Counters,
     pub usage: Heard,
+    pub vendor_clock: VendorClock,
     pub kept: Mutex<Kept>,
 }
 
@@ -65,8 +66,10 @@ impl SalesforceClient {
     ) -> Self {
         let sessions = Sessions::new(transport.clone(), config.clone(), limits.usual, clock.clone(), chance.clone());
         let permits = Semaphore::new(config.max_in_flight.clamp(1, Semaphore::MAX_PERMITS));
-        let (counters, usage, kept) = (Counters::default(), Heard::default(), Mutex::default());
-        let inner = Inner { config, limits, transport, sessions, clock, chance, permits, counters, usage, kept };
+        let (counters, usage, kept, vendor_clock) =
+            (Counters::default(), Heard::default(), Mutex::default(), VendorClock::default());
+        let inner =
+            Inner { config, limits, transport, sessions, clock, chance, permits, counters, usage, vendor_clock, kept };
         Self { inner: Arc::new(inner) }
     }
 

@@ -90,11 +90,6 @@ fn record(wire: Wire, object: PersonObject, fields: &[String]) -> Result<OptOutR
     })
 }
 
-/// A moment in a query, to the second, which is how finely stamps are kept.
-fn moment(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
 #[async_trait]
 impl SalesforceOptOuts for SalesforceClient {
     async fn unusable_fields(&self, fields: &[String]) -> Result<Vec<UnusableField>, Failure> {
@@ -119,15 +114,7 @@ impl SalesforceOptOuts for SalesforceClient {
         since: Option<&ChangedSince>,
     ) -> Result<Vec<OptOutRecord>, Failure> {
         check_names(fields)?;
-        let changed = match since {
-            None => String::new(),
-            Some(ChangedSince { at, after: None }) => format!(" AND SystemModstamp >= {}", moment(*at)),
-            // Records that were changed together have one stamp, and may be more than a reading holds.
-            Some(ChangedSince { at, after: Some(id) }) => {
-                let (at, id) = (moment(*at), soql::text(id));
-                format!(" AND ((SystemModstamp = {at} AND Id > {id}) OR SystemModstamp > {at})")
-            }
-        };
+        let changed = since.map_or_else(String::new, |since| format!(" AND {}", soql::changed_since(since)));
         let query = format!(
             "{} WHERE Email != null{changed} ORDER BY SystemModstamp, Id LIMIT {MAX_CHANGED}",
             select(object, fields)

@@ -1,11 +1,10 @@
-//! Writing records: collections of 200 with a result for each, and single records on condition that nobody changed them. Knows no flow.
+//! Writing records: collections of 200 with a result for each. Knows no flow.
 
 use std::collections::BTreeSet;
 
 use domain::ports::RowOutcome;
 use domain::{Failure, FailureKind, Timestamp};
 use reqwest::Method;
-use reqwest::header::{HeaderValue, IF_UNMODIFIED_SINCE};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -21,17 +20,6 @@ const MAX_WORDS: usize = 300;
 
 /// Values of a record by API name.
 pub type Collected = Map<String, Value>;
-
-/// What became of a conditional update.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConditionalUpdate {
-    /// Written.
-    Written,
-    /// Somebody changed the record since: read it and decide again.
-    Changed,
-    /// The record is not there any more.
-    Gone,
-}
 
 #[derive(Deserialize)]
 struct WireResult {
@@ -52,6 +40,20 @@ impl SalesforceClient {
         let request =
             Request::write("POST /composite/sobjects", Method::POST, "/composite/sobjects", None, Repeat::Unsafe);
         self.inner.collections(request, &typed).await
+    }
+
+    /// Makes records with a unique key of ours, of which nothing is sent when `not_after`, on this machine's clock, is over. Repeating it makes no
+    /// second record: one whose key is there is refused.
+    pub(crate) async fn create_keyed(
+        &self,
+        object: &str,
+        records: &[Collected],
+        not_after: Timestamp,
+    ) -> Result<Vec<RowOutcome>, Failure> {
+        let typed: Vec<Value> = records.iter().map(|record| typed(object, record, None)).collect();
+        let request =
+            Request::write("POST /composite/sobjects", Method::POST, "/composite/sobjects", None, Repeat::Safe);
+        self.inner.collections(Request { not_after: Some(not_after), ..request }, &typed).await
     }
 
     /// Updates records by their ids.
@@ -111,47 +113,27 @@ impl SalesforceClient {
         self.inner.collections(Request { not_after, ..request }, &typed).await
     }
 
-    /// Updates one record if nobody changed it since `seen`, by Salesforce's clock, whose precision is a second.
-    ///
-    /// # Errors
-    /// Any [`Failure`].
-    pub async fn update_if_unchanged(
-        &self,
-        object: &str,
-        id: &str,
-        values: Collected,
-        seen: Timestamp,
-    ) -> Result<ConditionalUpdate, Failure> {
-        let path = format!("/sobjects/{}/{}", segment(object), segment(id));
-        let date = seen.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        let date = HeaderValue::try_from(date)
-            .map_err(|_| Failure::new(FailureKind::BadRequest, "a moment cannot stand in a header"))?;
-        let request = Request::write(
-            "PATCH /sobjects/{object}/{id}",
-            Method::PATCH,
-            path,
-            Some(Value::Object(values)),
-            Repeat::Safe,
-        );
-        match self.inner.call(&request.header(IF_UNMODIFIED_SINCE, date)).await {
-            Ok(_) => Ok(ConditionalUpdate::Written),
-            Err(failure) if is_changed(&failure) => Ok(ConditionalUpdate::Changed),
-            Err(failure) if failure.kind == FailureKind::NotFound => Ok(ConditionalUpdate::Gone),
-            Err(failure) => Err(failure),
-        }
-    }
-
     /// Deletes records into the recycle bin; one that is not there any more is refused with [`domain::ports::RowAdvice::Gone`].
     ///
     /// # Errors
     /// As for [`Self::update`].
     pub async fn delete(&self, ids: &[String]) -> Result<Vec<RowOutcome>, Failure> {
+        self.delete_until(ids, None).await
+    }
+
+    /// The same, of which nothing is sent when `not_after`, on this machine's clock, is over.
+    pub(crate) async fn delete_until(
+        &self,
+        ids: &[String],
+        not_after: Option<Timestamp>,
+    ) -> Result<Vec<RowOutcome>, Failure> {
         const NAME: &str = "DELETE /composite/sobjects";
         let mut outcomes = Vec::with_capacity(ids.len());
         for some in ids.chunks(PER_CALL) {
             let request = Request::write(NAME, Method::DELETE, "/composite/sobjects", None, Repeat::Safe)
                 .param("ids", some.join(","))
                 .param("allOrNone", "false");
+            let request = Request { not_after, ..request };
             outcomes.extend(self.inner.results(&request, some.len()).await?);
         }
         Ok(outcomes)
@@ -197,19 +179,22 @@ fn outcome(result: WireResult) -> Option<RowOutcome> {
     if result.success {
         return Some(RowOutcome::Written { id: domain::people::to_18_characters(&result.id?).into_owned() });
     }
-    let error = result.errors.into_iter().next()?;
+    Some(refused(result.errors.into_iter().next()?))
+}
+
+/// A record that was refused.
+pub(crate) fn refused(error: WireError) -> RowOutcome {
     let meaning = errors::of(&error.code, &error.message);
     let words: String = error.message.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect();
     let fields = error.fields.unwrap_or_default();
-    Some(RowOutcome::Refused {
+    RowOutcome::Refused {
         advice: errors::advice(meaning.row, &fields),
         message: format!("{} (Salesforce: {words})", meaning.words),
         code: error.code,
-    })
+    }
 }
 
-fn is_changed(failure: &Failure) -> bool {
-    let code = failure.code.as_deref();
-    failure.kind == FailureKind::Conflict && code == Some("412")
-        || code == Some("ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE_CHECK")
+/// A moment as HTTP headers have it, to the second.
+pub(crate) fn http_date(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use domain::ports::ChangedSince;
+
 /// Most characters of a query: an address of Salesforce takes 16,000 bytes, and a character may become nine in it.
 const MAX_QUERY: usize = 12_000;
 
@@ -52,6 +54,16 @@ pub fn over_list<'a>(select: &str, field: &str, values: impl IntoIterator<Item =
         queries.push(query);
     }
     queries
+}
+
+/// The condition for records that were changed since. Records that were changed together have one stamp, and may be more than a reading holds.
+pub(crate) fn changed_since(since: &ChangedSince) -> String {
+    // To the second, which is how finely stamps are kept.
+    let at = since.at.strftime("%Y-%m-%dT%H:%M:%SZ");
+    match &since.after {
+        None => format!("SystemModstamp >= {at}"),
+        Some(id) => format!("((SystemModstamp = {at} AND Id > {}) OR SystemModstamp > {at})", text(id)),
+    }
 }
 
 #[cfg(test)]

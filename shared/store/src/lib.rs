@@ -7,13 +7,13 @@ pub mod dynamodb;
 mod entries;
 pub mod memory;
 mod places;
-mod register;
 mod rules;
 pub mod sqs;
+mod things;
 
 pub use dynamodb::{
-    DynamoLedger, DynamoOptOuts, DynamoPeople, DynamoState, PeopleTables, Tables, create_tables, drop_table,
-    missing_tables,
+    DynamoLedger, DynamoOptOuts, DynamoPeople, DynamoState, DynamoTasks, PeopleTables, Tables, create_tables,
+    drop_table, missing_tables,
 };
-pub use memory::{MemoryLedger, MemoryOptOuts, MemoryPeople, MemoryQueue, MemoryState};
+pub use memory::{MemoryLedger, MemoryOptOuts, MemoryPeople, MemoryQueue, MemoryState, MemoryTasks};
 pub use sqs::SqsQueue;

@@ -3,11 +3,15 @@
 //! Everything above this seam is the same whether answers come over the network or, in simulations that have to replay a run exactly,
 //! from a simulated vendor in the same process.
 
+mod clock;
+
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use reqwest::{Client, Request, Response, redirect};
+
+pub use clock::{VendorClock, parse_http_date};
 
 /// Longest wait for a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);

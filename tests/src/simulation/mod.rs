@@ -15,6 +15,7 @@ mod network;
 pub mod opt_outs;
 mod scenario;
 mod storage;
+pub mod tasks;
 mod trace;
 mod way;
 mod witness;

@@ -177,6 +177,11 @@ impl PeopleTable for Table {
         self.ground.pass().await;
         at_once(self.inner.by_email(email))
     }
+
+    async fn by_salesforce_id(&self, id: &str) -> Result<Vec<PersonRow>, Failure> {
+        self.ground.pass().await;
+        at_once(self.inner.by_salesforce_id(id))
+    }
 }
 
 /// Documents and receipts.

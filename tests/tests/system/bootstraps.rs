@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use simulator_marketo::ChangeSet;
 use store::MemoryQueue;
 
-use crate::support::functions::{FUNCTIONS, Function, RECONCILER};
+use crate::support::functions::{FUNCTIONS, Function, RECONCILER, TASKS};
 use crate::support::sqs::{scheduled_event, sqs_event};
 use crate::support::stage::{BATCH_SIZE, CANARY_EMAIL, Stage, TICK, assert_no_canary, begin_run, metrics_of, queued};
 use system_tests::compare::assert_in_step;
@@ -237,6 +237,42 @@ async fn missing_settings_end_a_cold_start_and_are_named_together() {
         assert_names_what_is_missing(function, &some_missing).await;
         assert_names_what_is_missing(function, &required[..2]).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reminder_task_is_in_salesforce_with_its_message_and_a_tick_takes_in_what_salesforce_says() {
+    let stage = Stage::set(10).await;
+    let (ports, world) = (stage.ports(), stage.salesforce.world());
+    domain::settings::set(&*ports.state, &*ports.clock, "reminders.sync", "on", "test").await.unwrap();
+    let reconciler = stage.start(TASKS).await;
+    assert_eq!(reconciler.invoke(&scheduled_event(TASKS)).await, Ok(Value::Null), "{}", reconciler.output());
+    let message = json!({ "v": 1, "taskId": "t1", "name": CANARY_EMAIL, "details": CANARY_EMAIL, "campaign": { "id": "c1" }, "status": "complete" });
+    let no_message = format!("{{\"name\":\"{CANARY_EMAIL}\"}}");
+    let (event, bad_id) =
+        queued(&stage.sqs.queues.tasks, vec![message.to_string(), no_message.clone()], &no_message).await;
+    let answer = reconciler.invoke(&event).await;
+    assert_eq!(answer, Ok(json!({ "batchItemFailures": [{ "itemIdentifier": bad_id }] })));
+    assert_eq!(stage.sqs.take_changes(&event), [(bad_id, 0)], "it uses up its receives at once");
+    let made = world.records("Task").remove(0);
+    assert_eq!((&made["Subject"], &made["Status"]), (&json!(CANARY_EMAIL), &json!("Completed")));
+    assert_eq!(stage.sqs.queues.events.counts().visible, 1, "the app is told");
+
+    let user =
+        world.populate(simulator_salesforce::Population { users: 1, ..Default::default() }).unwrap().users.remove(0);
+    let theirs = json!({ "Subject": "Call", "Status": "Not Started", "Priority": "Normal", "ActivityDate": "2027-01-01", "OwnerId": user });
+    world.put("Task", &[theirs]).unwrap();
+    assert_eq!(reconciler.invoke(&scheduled_event(TASKS)).await, Ok(Value::Null), "{}", reconciler.output());
+    let output = reconciler.stop().await;
+    assert_no_canary(&output);
+    let metrics = metrics_of(&output);
+    let count = |line: usize, name: &str| metrics[line].get(name).copied();
+    assert_eq!((count(0, "TaskReconcilerSucceeded"), count(0, "TasksWrittenInActions")), (Some(1), Some(0)));
+    assert_eq!(
+        (count(1, "TasksWrittenInSalesforce"), count(1, "TasksAnnounced"), count(1, "MessagesRejected")),
+        (Some(1), Some(1), Some(1))
+    );
+    assert_eq!((count(2, "TasksWrittenInActions"), count(2, "TaskSyncOpen")), (Some(2), Some(1)));
+    assert!(count(2, "TaskLagSeconds").is_some() && count(2, "TaskReadLagSeconds").is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

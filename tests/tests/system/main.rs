@@ -17,4 +17,5 @@ mod pull;
 mod redelivery;
 mod simulation;
 mod support;
+mod tasks;
 mod together;

@@ -13,7 +13,7 @@ use system_tests::template::Template;
 use system_tests::template::policy::{self, Permission};
 use system_tests::vendors;
 
-use crate::support::functions::{FUNCTIONS, Function, LOGGER, RECONCILER};
+use crate::support::functions::{FUNCTIONS, Function, LOGGER, RECONCILER, TASKS};
 use crate::support::recorder::{Behind, Recorder};
 use crate::support::sqs::{scheduled_event, sqs_event};
 use crate::support::stage::{BATCH_SIZE, Stage, TICK};
@@ -177,6 +177,45 @@ impl Collection {
         assert_eq!(inherited.iter().filter(|entry| entry.opted_out).count(), 2, "{inherited:?}");
     }
 
+    /// Somebody completes a step of a campaign here, and Salesforce has a task about a person of ours.
+    async fn remind(&self) {
+        let ports = self.stage.ports();
+        domain::settings::set(&*ports.state, &*ports.clock, "reminders.sync", "on", "test").await.unwrap();
+        let rows = self.stage.tables.people().scan(None).await.unwrap().0;
+        let contact_of = |row: &domain::people::PersonRow| row.fields.get(Field::SfdcContactId).map(str::to_owned);
+        let person = rows.iter().find(|row| row.status == Status::Active && contact_of(row).is_some()).unwrap();
+        let world = self.stage.salesforce.world();
+        let seller = world
+            .populate(simulator_salesforce::Population { users: 1, ..Default::default() })
+            .unwrap()
+            .users
+            .remove(0);
+        let contact = json!({ "LastName": "Contact", "Id": contact_of(person) });
+        let contact = world.put("Contact", &[contact]).unwrap().remove(0);
+        let theirs = json!({ "Subject": "Call", "Status": "Not Started", "Priority": "Normal", "ActivityDate": "2027-01-01", "OwnerId": seller, "WhoId": contact });
+        let Watched { function, .. } = &self.watched[TASKS];
+        self.tick(TASKS).await;
+        world.put("Task", &[theirs]).unwrap();
+        let queue = &self.stage.sqs.queues.tasks;
+        let add = json!({ "taskId": "t1", "name": "Ring", "marketoId": person.id, "campaign": { "id": "c1" }, "status": "complete" });
+        let again = json!({ "taskId": "t1", "name": "Ring soon" });
+        for bodies in [vec![add.to_string(), "no message".to_owned()], vec![again.to_string()]] {
+            queue.send(bodies).await.unwrap();
+            let answer = function.invoke(&sqs_event(queue.name(), &queue.receive(BATCH_SIZE))).await.unwrap();
+            assert_eq!(answer["batchItemFailures"].as_array().unwrap().len(), 1, "{}", function.output());
+        }
+        self.tick(TASKS).await;
+        let mut tasks = Vec::new();
+        domain::tasks::for_each(&self.stage.tables.tasks(), |task| {
+            tasks.push((task.person, task.sfdc_id().is_some()));
+            Ok(())
+        })
+        .await
+        .unwrap();
+        assert_eq!(tasks, [(Some(person.id), true), (Some(person.id), true)], "{}", function.output());
+        assert_eq!(self.stage.sqs.queues.events.counts().visible, 1);
+    }
+
     fn needed(&self) -> BTreeMap<&'static str, BTreeSet<Permission>> {
         self.watched.iter().map(|(name, watched)| (*name, watched.recorder.needed())).collect()
     }
@@ -246,6 +285,7 @@ async fn each_function_may_do_what_it_does_and_no_more() {
     initial_sync::request(&collection.stage.ports(), true).await.unwrap();
     collection.run_to_the_end().await;
     collection.log_activities().await;
+    collection.remind().await;
     // At last, as it comes again and again.
     collection.fail_a_message().await;
     add(collection.needed());

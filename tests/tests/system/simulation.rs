@@ -4,8 +4,12 @@ use system_tests::simulation::{self, Run};
 
 type Flow = (&'static str, fn(u64, bool) -> Run);
 
-const FLOWS: [Flow; 3] =
-    [("people", simulation::run), ("activities", simulation::activities::run), ("opt-outs", simulation::opt_outs::run)];
+const FLOWS: [Flow; 4] = [
+    ("people", simulation::run),
+    ("activities", simulation::activities::run),
+    ("opt-outs", simulation::opt_outs::run),
+    ("tasks", simulation::tasks::run),
+];
 
 #[test]
 fn seeds_break_no_invariant() {

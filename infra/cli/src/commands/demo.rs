@@ -1,7 +1,8 @@
-//! `demo`: the story of people, of sales activities and of opt-outs on embedded parts, and a table that proves every row.
+//! `demo`: the story of people, of sales activities, of opt-outs and of reminder tasks on embedded parts, and a table that proves every row.
 
 mod activities;
 mod opt_outs;
+mod tasks;
 
 use std::path::Path;
 use std::time::Instant;
@@ -30,6 +31,7 @@ struct DemoFigures {
     after_changes: Comparison,
     activities: activities::Logged,
     opt_outs: opt_outs::Kept,
+    tasks: tasks::Reminded,
 }
 
 pub async fn run(people: u64, seed: u64, json: Option<&Path>) -> Result<(), CommandFailure> {
@@ -63,17 +65,20 @@ pub async fn run(people: u64, seed: u64, json: Option<&Path>) -> Result<(), Comm
     let logging = Logging::start(embedded, SalesforceEnvironment::with_simulator().await?).await?;
     let activities = activities::run(&logging, &rows, seed).await?;
     let opt_outs = opt_outs::run(&logging, &rows).await?;
+    let tasks = tasks::run(&logging, &rows).await?;
 
     print(&after_initial_sync, &after_changes);
     activities.print();
     opt_outs.print();
+    tasks.print();
     let people_right = after_initial_sync.is_right() && after_changes.is_right();
-    let right = people_right && activities.is_right() && opt_outs.is_right();
-    let figures = DemoFigures { initial_sync, changes, after_initial_sync, after_changes, activities, opt_outs };
+    let right = people_right && activities.is_right() && opt_outs.is_right() && tasks.is_right();
+    let figures = DemoFigures { initial_sync, changes, after_initial_sync, after_changes, activities, opt_outs, tasks };
     output::json(json, &figures)?;
     if right {
         output::line(
-            "every row is as Marketo has it, every activity stands where it belongs, once, and who said no gets no mail",
+            "every row is as Marketo has it, every activity stands where it belongs, once, who said no gets no mail, and both \
+             sides have the same tasks",
         );
         return Ok(());
     }

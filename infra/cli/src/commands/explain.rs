@@ -4,7 +4,7 @@ use std::path::Path;
 
 use domain::opt_outs::{self, Address};
 use domain::people::{Field, MarketoId};
-use domain::{activities, explain};
+use domain::{activities, explain, tasks};
 
 use super::open;
 use crate::embedded::Embedded;
@@ -29,7 +29,8 @@ pub async fn run(state: &Path, person: &str) -> Result<(), CommandFailure> {
         output::line(format!("{}: {}", one.id, if one.synced { "synced" } else { "not synced" }));
         let row = embedded.changes.people.get(&[one.id]).await?.into_iter().next();
         let logged = activities::explain(&*embedded.tables.ledger(), &*embedded.tables.state, row.as_ref()).await?;
-        for reason in one.reasons.into_iter().chain(logged) {
+        let tasks = tasks::explain(&*embedded.tables.tasks(), one.id).await?;
+        for reason in one.reasons.into_iter().chain(logged).chain(tasks) {
             output::line(format!("  {reason}"));
         }
         let stored = row.as_ref().and_then(|row| row.fields.get(Field::Email));

@@ -13,6 +13,7 @@ mod rejects;
 mod settings;
 mod status;
 mod sync;
+mod task;
 mod verify;
 
 use std::path::Path;
@@ -43,6 +44,10 @@ pub async fn run(args: Args) -> Result<(), CommandFailure> {
         Command::Reconcile { what: ReconcileWhat::Unsubscribes { state, dry_run, full, json } } => {
             reconcile::unsubscribes(&state, dry_run, full, json.as_deref()).await
         }
+        Command::Reconcile { what: ReconcileWhat::Tasks { state, dry_run, json } } => {
+            reconcile::tasks(&state, dry_run, json.as_deref()).await
+        }
+        Command::Task { action } => task::run(action).await,
         Command::Rejects { action: RejectsAction::List { of } } => rejects::list(&of).await,
         Command::Rejects { action: RejectsAction::Retry { of } } => rejects::retry(&of).await,
         Command::Provision { target, check, state } => provision::run(target, check, state.as_deref()).await,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use domain::{activities, opt_outs};
+use domain::{activities, opt_outs, tasks};
 
 use super::open_logging;
 use crate::args::{Flow, RejectsOf};
@@ -10,6 +10,7 @@ use crate::embedded::LocalTables;
 use crate::failure::CommandFailure;
 use crate::opt_outs::{OptOuts, why_not};
 use crate::state_dir::StateDir;
+use crate::tasks::Tasks;
 use crate::{logging, output};
 
 impl RejectsOf {
@@ -30,6 +31,11 @@ pub async fn list(of: &RejectsOf) -> Result<(), CommandFailure> {
             output::line(serde_json::to_string(&reject)?);
         }
     }
+    if of.includes(Flow::Tasks) {
+        for reject in tasks::rejects(&*tables.tasks()).await? {
+            output::line(serde_json::to_string(&reject)?);
+        }
+    }
     Ok(())
 }
 
@@ -39,6 +45,9 @@ pub async fn retry(of: &RejectsOf) -> Result<(), CommandFailure> {
     }
     if of.includes(Flow::OptOuts) {
         retry_opt_outs(&of.state).await?;
+    }
+    if of.includes(Flow::Tasks) {
+        retry_tasks(&of.state).await?;
     }
     Ok(())
 }
@@ -67,6 +76,22 @@ async fn retry_opt_outs(state: &Path) -> Result<(), CommandFailure> {
     let left = opt_outs::rejects(&*ports.register).await?.len();
     output::line(format!("{count} opt-outs tried again, {left} records are still refused"));
     match why_not(&done) {
+        Some(why) if left == 0 => Err(CommandFailure::Wrong(why)),
+        _ => Ok(()),
+    }
+}
+
+async fn retry_tasks(state: &Path) -> Result<(), CommandFailure> {
+    if tasks::rejects(&*LocalTables::open(Some(StateDir::open(state)?)).await?.tasks()).await?.is_empty() {
+        return Ok(());
+    }
+    let opened = Tasks::open(state).await?;
+    let ports = &opened.ports;
+    let ids = tasks::retry(&*ports.tasks, &*ports.clock).await?;
+    let done = opened.told("to Salesforce", tasks::push(ports, &ids, None)).await?;
+    let left = tasks::rejects(&*ports.tasks).await?.len();
+    output::line(format!("{} reminder tasks tried again, {left} are still refused", ids.len()));
+    match crate::tasks::why_not(&done) {
         Some(why) if left == 0 => Err(CommandFailure::Wrong(why)),
         _ => Ok(()),
     }

@@ -7,6 +7,7 @@ use domain::activities::{self, LoggingStatus};
 use domain::opt_outs::{self, OptOutStatus};
 use domain::ports::Clock;
 use domain::status::{self, Problem, Status};
+use domain::tasks::{self, TaskStatus};
 use serde::Serialize;
 
 use crate::embedded::LocalTables;
@@ -22,6 +23,7 @@ struct All<'a> {
     activities: &'a LoggingStatus,
     #[serde(rename = "optOuts")]
     opt_outs: &'a OptOutStatus,
+    tasks: &'a TaskStatus,
 }
 
 pub async fn run(state: &Path, json: Option<&Path>) -> Result<(), CommandFailure> {
@@ -30,7 +32,8 @@ pub async fn run(state: &Path, json: Option<&Path>) -> Result<(), CommandFailure
     let status = status::status(&*tables.state, now).await?;
     let activities = activities::logging_status(&*tables.ledger(), &*tables.state, now).await?;
     let opt_outs = opt_outs::status(&*tables.opt_outs(), &*tables.state, now).await?;
-    output::json(json, &All { people: &status, activities: &activities, opt_outs: &opt_outs })?;
+    let tasks = tasks::status(&*tables.tasks(), &*tables.state, now).await?;
+    output::json(json, &All { people: &status, activities: &activities, opt_outs: &opt_outs, tasks: &tasks })?;
     let mut table = Table::new();
     table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);
     table.set_header(["flow", "state", "last success", "where", "problem"]);
@@ -69,9 +72,17 @@ pub async fn run(state: &Path, json: Option<&Path>) -> Result<(), CommandFailure
         &format!("{} waiting, {} rejected{lag}", opt_outs.waiting, opt_outs.rejected),
         &problem(&opt_outs.problem),
     ]);
+    let lag = if tasks.lag_seconds > 0 { format!(", {} s behind", tasks.lag_seconds) } else { String::new() };
+    table.add_row([
+        "reminder tasks",
+        &format!("{:?}", tasks.state),
+        &time(tasks.last_success),
+        &format!("{} waiting, {} rejected{lag}", tasks.waiting, tasks.rejected),
+        &problem(&tasks.problem),
+    ]);
     output::line(table);
     let logged = activities.marketo.notices.iter().chain(&activities.salesforce.notices);
-    for notice in initial.notices.iter().chain(logged).chain(&opt_outs.notices) {
+    for notice in initial.notices.iter().chain(logged).chain(&opt_outs.notices).chain(&tasks.notices) {
         output::line(format!("note: {notice}"));
     }
     if let Some(refused) = &status.opportunities_refused {

@@ -19,6 +19,7 @@ mod measuring;
 mod opting_out;
 mod questions;
 mod refused_roles;
+mod reminding;
 mod secrecy;
 mod support;
 mod widening;

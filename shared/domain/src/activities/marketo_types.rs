@@ -272,6 +272,6 @@ fn put_campaign(put: &mut Put<'_>, campaign: Option<&Campaign>) {
 fn tagged_subject(email: &Email, id: &str) -> String {
     let tag = format!(" (SIA-{id})");
     let room = MAX_CHARACTERS.saturating_sub(tag.chars().count());
-    let subject = super::subject::one_line(&email.subject);
+    let subject = crate::subject::one_line(&email.subject);
     subject.chars().take(room).chain(tag.chars()).collect()
 }

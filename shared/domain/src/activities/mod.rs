@@ -17,7 +17,6 @@ mod records_tests;
 mod rejects;
 mod salesforce;
 mod status;
-mod subject;
 mod task;
 mod text;
 
@@ -26,7 +25,7 @@ pub use desk::{Work, reopen};
 pub use entry::{Destination, Entry, Progress};
 pub use marketo::{SETTLE, log_to_marketo};
 pub use marketo_types::{EIGHT, ONE, TypeLayout};
-pub use message::{Activity, ActivityId, Kind, Unusable, What};
+pub use message::{Activity, ActivityId, Campaign, Kind, Unusable, What};
 pub use provision::{Missing, missing_in_marketo, missing_in_salesforce, provision_marketo};
 pub use rejects::{FLOW, Reject, reject, rejects, retry, retry_some};
 pub use salesforce::{SALESFORCE_SETTLE, log_to_salesforce};

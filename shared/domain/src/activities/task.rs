@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::message::{Activity, Call, Campaign, Email, What};
-use super::subject::{Tokens, filled, one_line};
 use super::text::plain;
 use crate::ports::{TaskLayout, TaskRecord};
 use crate::settings::LogSettings;
+use crate::subject::{Tokens, filled, one_line};
 
 /// Most characters of a description in Salesforce.
 const MAX_DESCRIPTION: usize = 32_000;

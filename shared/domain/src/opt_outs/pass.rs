@@ -171,7 +171,8 @@ impl<'a> Pass<'a> {
                 more = page.len() >= MAX_CHANGED;
                 let wanted = self.out_of_step(&page).await?;
                 self.settle(wanted).await?;
-                self.kept.state().reading(object).moved(&page, more);
+                let last = page.last().map(|record| (record.stamp, record.id.as_str()));
+                self.kept.state().reading(object).moved(last, more, None);
                 if more {
                     self.kept.commit().await?;
                 }

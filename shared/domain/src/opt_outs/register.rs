@@ -1,18 +1,14 @@
-//! Changes of the register: read, alter, write on condition that the entry is still the one read, and go round again for those that somebody
-//! else changed meanwhile. Decides nothing about what is altered.
+//! Changes of the register. Decides nothing about what is altered.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::{Address, Event, OptOut, Source};
+use crate::Failure;
 use crate::ports::{Clock, OptOutRegister, OptOutWrite, PutOutcome};
-use crate::{Failure, FailureKind};
-
-/// Rounds against other writers of the same entries.
-const MAX_ROUNDS: usize = 20;
-/// Entries altered at a time.
-const AT_ONCE: usize = 500;
+use crate::rounds::{self, Kept};
 
 /// An opt-out to be taken into the register.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,12 +76,7 @@ pub async fn read(
     register: &dyn OptOutRegister,
     addresses: impl IntoIterator<Item = Address>,
 ) -> Result<BTreeMap<Address, OptOut>, Failure> {
-    let addresses: Vec<Address> = addresses.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    let mut found = BTreeMap::new();
-    for some in addresses.chunks(AT_ONCE) {
-        found.extend(register.get(some).await?.into_iter().map(|entry| (entry.address.clone(), entry)));
-    }
-    Ok(found)
+    rounds::read(&Register(register), addresses).await
 }
 
 /// Alters the entries of some addresses; `change` says whether it changed anything, and may be asked again for an entry that somebody else
@@ -98,36 +89,35 @@ pub async fn alter(
     addresses: Vec<Address>,
     mut change: impl FnMut(&mut OptOut) -> bool + Send,
 ) -> Result<u64, Failure> {
-    let mut written = 0;
-    for some in addresses.chunks(AT_ONCE) {
-        let mut left = some.to_vec();
-        for _ in 0..MAX_ROUNDS {
-            if left.is_empty() {
-                break;
-            }
-            let mut stored: BTreeMap<Address, OptOut> = read(register, left.iter().cloned()).await?;
-            let mut writes = Vec::new();
-            for address in left {
-                let found = stored.remove(&address);
-                let seen = found.as_ref().map(|entry| entry.rev);
-                let mut entry = found.unwrap_or_else(|| OptOut::unknown(address));
-                if change(&mut entry) {
-                    writes.push(OptOutWrite { entry, seen });
-                }
-            }
-            let asked: Vec<Address> = writes.iter().map(|write| write.entry.address.clone()).collect();
-            let outcomes = if writes.is_empty() { Vec::new() } else { register.put(writes).await? };
-            let count = asked.len();
-            left =
-                asked.into_iter().zip(outcomes).filter(|(_, o)| *o == PutOutcome::Conflict).map(|(a, _)| a).collect();
-            written += (count - left.len()) as u64;
-        }
-        if !left.is_empty() {
-            let text = "entries of the register of opt-outs are being changed by others all the time";
-            return Err(Failure::new(FailureKind::Conflict, text));
-        }
+    rounds::alter(&Register(register), addresses, |address, entry| {
+        let mut entry = entry.unwrap_or_else(|| OptOut::unknown(address.clone()));
+        change(&mut entry).then_some(entry)
+    })
+    .await
+}
+
+struct Register<'a>(&'a dyn OptOutRegister);
+
+#[async_trait]
+impl Kept for Register<'_> {
+    type Key = Address;
+    type Thing = OptOut;
+
+    fn key(entry: &OptOut) -> Address {
+        entry.address.clone()
     }
-    Ok(written)
+
+    fn rev(entry: &OptOut) -> u64 {
+        entry.rev
+    }
+
+    async fn read(&self, addresses: &[Address]) -> Result<Vec<OptOut>, Failure> {
+        self.0.get(addresses).await
+    }
+
+    async fn write(&self, entries: Vec<(OptOut, Option<u64>)>) -> Result<Vec<PutOutcome>, Failure> {
+        self.0.put(entries.into_iter().map(|(entry, seen)| OptOutWrite { entry, seen }).collect()).await
+    }
 }
 
 /// Every entry that ever said no, and those about which Marketo did, page by page.

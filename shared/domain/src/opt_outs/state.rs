@@ -8,47 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::Failure;
 use crate::gate::Gate;
 use crate::lease::{self, Lease, Life};
-use crate::ports::{ChangedSince, OptOutPorts, OptOutRecord, PersonObject, SyncState};
+use crate::ports::{OptOutPorts, PersonObject, SyncState};
+use crate::reading::Reading;
 
 /// Name of the document.
 pub const KEY: &str = "unsubscribe-reconciler";
 /// Longest that a reconciler holds it without a sign of life.
 const LEASE: Duration = Duration::from_secs(5 * 60);
-/// How far back changed records are read again: what was committed late shows behind a place that has gone on. Seconds are usual; others who
-/// read Salesforce this way go back five to ten minutes.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 /// How long after it was switched on the reconciler only counts what it would tick in Salesforce.
 pub(super) const FIRST_LOOK: SignedDuration = SignedDuration::from_hours(1);
-
-/// How far the changed records of one object were read.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Reading {
-    /// The newest change of a whole reading.
-    read_to: Option<Timestamp>,
-    /// Where a reading that is under way goes on.
-    at: Option<ChangedSince>,
-}
-
-impl Reading {
-    /// Where to read on; `None` = from the first record.
-    pub fn since(&self) -> Option<ChangedSince> {
-        let again =
-            |read_to: Timestamp| ChangedSince { at: read_to.checked_sub(OVERLAP).unwrap_or(read_to), after: None };
-        self.at.clone().or_else(|| self.read_to.map(again))
-    }
-
-    /// So much was read, and what it asked for was done.
-    pub fn moved(&mut self, page: &[OptOutRecord], more: bool) {
-        if let Some(last) = page.last() {
-            self.at = Some(ChangedSince { at: last.stamp, after: Some(last.id.clone()) });
-        }
-        if !more {
-            let reached = self.at.take().map(|at| at.at);
-            self.read_to = self.read_to.max(reached);
-        }
-    }
-}
 
 /// What the first pass after the switch saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ mod marketo_activities;
 mod opt_outs;
 mod salesforce_tasks;
 mod store;
+mod tasks;
 mod values;
 mod world;
 
@@ -17,6 +18,7 @@ pub use marketo_activities::*;
 pub use opt_outs::*;
 pub use salesforce_tasks::*;
 pub use store::*;
+pub use tasks::*;
 pub use values::Values;
 pub use world::*;
 
@@ -95,4 +97,23 @@ pub struct CheckPorts {
     pub marketo: Arc<dyn MarketoConsent>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+}
+
+/// What bringing reminder tasks in step with Salesforce touches, wired once at cold start.
+#[derive(Clone)]
+pub struct TaskPorts {
+    /// The table of tasks.
+    pub tasks: Arc<dyn TaskTable>,
+    /// The people table.
+    pub people: Arc<dyn PeopleTable>,
+    /// Lease, places, settings.
+    pub state: Arc<dyn SyncState>,
+    /// Salesforce's tasks.
+    pub salesforce: Arc<dyn SalesforceReminders>,
+    /// Queue `task-events`: what the app is told.
+    pub events: Arc<dyn Queue>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub chance: Arc<dyn Chance>,
 }

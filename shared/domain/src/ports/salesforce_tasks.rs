@@ -120,15 +120,9 @@ pub struct NewLead {
     pub email: String,
 }
 
-/// Tasks, and the people they are about. Every method makes at least one call against the organisation's limits, unless it says otherwise.
+/// Users, leads and contacts. Every method makes at least one call against the organisation's limits, unless it says otherwise.
 #[async_trait]
-pub trait SalesforceTasks: Send + Sync {
-    /// How tasks look. Kept for some minutes, so that most uses make no call; `fresh` reads it again.
-    ///
-    /// # Errors
-    /// Any [`Failure`].
-    async fn task_layout(&self, fresh: bool) -> Result<TaskLayout, Failure>;
-
+pub trait SalesforceDirectory: Send + Sync {
     /// Ids of the active users with these addresses, by address in lower case. Kept for some minutes; makes no call for who is known.
     ///
     /// # Errors
@@ -146,6 +140,17 @@ pub trait SalesforceTasks: Send + Sync {
     /// # Errors
     /// Any [`Failure`].
     async fn people_by_email(&self, emails: &BTreeSet<String>) -> Result<Vec<SalesforcePerson>, Failure>;
+}
+
+/// Tasks that log activities, and the people they are about. Every method makes at least one call against the organisation's limits, unless it
+/// says otherwise.
+#[async_trait]
+pub trait SalesforceTasks: SalesforceDirectory {
+    /// How tasks look. Kept for some minutes, so that most uses make no call; `fresh` reads it again.
+    ///
+    /// # Errors
+    /// Any [`Failure`].
+    async fn task_layout(&self, fresh: bool) -> Result<TaskLayout, Failure>;
 
     /// Makes or updates tasks by our key, 200 a call; one outcome per task, same order. Keys must be distinct. Nothing is sent when
     /// `not_after`, on this machine's clock, is over.

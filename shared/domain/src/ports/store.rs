@@ -52,6 +52,12 @@ pub trait PeopleTable: Send + Sync {
     /// # Errors
     /// As for [`Self::get`].
     async fn by_email(&self, email: &str) -> Result<Vec<PersonRow>, Failure>;
+
+    /// All rows with this contact or lead id of 18 characters.
+    ///
+    /// # Errors
+    /// As for [`Self::get`].
+    async fn by_salesforce_id(&self, id: &str) -> Result<Vec<PersonRow>, Failure>;
 }
 
 /// A stored document and its version.

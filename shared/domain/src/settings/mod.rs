@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod log;
+mod reminders;
 mod unsubscribes;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use catalogue::{SETTINGS, SettingSpec, spec};
 pub use log::LogSettings;
+pub use reminders::ReminderSettings;
 pub use unsubscribes::{OptOutField, UnsubscribeSettings};
 
 use crate::ports::{Clock, SyncState};

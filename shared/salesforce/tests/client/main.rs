@@ -5,5 +5,6 @@
 mod login;
 mod opt_outs;
 mod queries;
+mod reminders;
 mod support;
 mod writes;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::ports::{KEY_FIELD, PersonObject, SalesforceTasks};
+use domain::ports::{KEY_FIELD, PersonObject, SalesforceDirectory, SalesforceTasks};
 use domain::{Advice, FailureKind};
 use serde_json::{Value, json};
 use simulator_salesforce::{Access, Fault, FaultAction, Picklist};

@@ -2,7 +2,6 @@
 
 use domain::ports::{RowAdvice, RowOutcome, SalesforceTasks};
 use domain::{FailureKind, Timestamp};
-use salesforce::ConditionalUpdate;
 use serde_json::{Value, json};
 use simulator_salesforce::{Access, Fault, FaultAction, ValidationRule};
 
@@ -130,29 +129,6 @@ async fn a_lock_passes_and_a_record_that_is_gone_does_not_come_back() {
     assert!(matches!(refused(&outcomes[0]).1, RowAdvice::Gone | RowAdvice::Rematch), "{outcomes:?}");
     let deleted = client.delete(&[task]).await.unwrap();
     assert!(matches!(refused(&deleted[0]).1, RowAdvice::Gone | RowAdvice::Rematch), "{deleted:?}");
-}
-
-#[tokio::test]
-async fn a_conditional_update_loses_against_a_change_in_between() {
-    let org = Org::start().await;
-    let client = org.client();
-    let task = org.world.put("Task", &[json!({ "Subject": "S", "Status": "Not Started" })]).unwrap().remove(0);
-    let modified = org.world.record(&task).unwrap()["LastModifiedDate"].as_str().unwrap().to_owned();
-    let seen = salesforce::parse_time(&modified).unwrap();
-    let subject = |text: &str| values(json!({ "Subject": text }));
-    let earlier = seen - std::time::Duration::from_secs(60);
-    assert_eq!(
-        client.update_if_unchanged("Task", &task, subject("no"), earlier).await.unwrap(),
-        ConditionalUpdate::Changed
-    );
-    assert_eq!(
-        client.update_if_unchanged("Task", &task, subject("yes"), seen).await.unwrap(),
-        ConditionalUpdate::Written
-    );
-    assert_eq!(org.world.record(&task).unwrap()["Subject"], "yes");
-    let later = seen + std::time::Duration::from_secs(3_600);
-    org.world.delete(&task, None).unwrap();
-    assert_eq!(client.update_if_unchanged("Task", &task, subject("x"), later).await.unwrap(), ConditionalUpdate::Gone);
 }
 
 #[tokio::test]

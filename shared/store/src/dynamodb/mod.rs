@@ -12,6 +12,8 @@ mod people;
 mod state;
 mod statements;
 mod tables;
+mod tasks;
+mod things;
 mod writes;
 
 pub use ledger::DynamoLedger;
@@ -19,6 +21,7 @@ pub use opt_outs::DynamoOptOuts;
 pub use people::DynamoPeople;
 pub use state::DynamoState;
 pub use tables::{PeopleTables, Tables, create_tables, drop_table, missing_tables};
+pub use tasks::DynamoTasks;
 
 use std::collections::HashMap;
 use std::fmt;

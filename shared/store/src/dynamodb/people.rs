@@ -12,17 +12,18 @@ use domain::{Failure, FailureKind};
 
 use super::writes::{self, Write};
 use super::{ClockHandle, item, on_table, read};
-use crate::rules::{check_distinct, email_key, stored_row};
+use crate::rules::{check_distinct, email_key, salesforce_key, stored_row};
 
-/// Most pages of people with one email address: an index page holds thousands, so that more than this is a fault.
-const EMAIL_PAGES: usize = 100;
+/// Most pages of people with one email address or Salesforce id: an index page holds thousands, so that more than this is a fault.
+const INDEX_PAGES: usize = 100;
 
 /// The people table on DynamoDB.
 ///
 /// - Instants are kept in milliseconds: [`PersonRow::as_of`] and [`PersonRow::opportunity_as_of`] are cut to them on the way in.
 /// - A write whose answer was lost may have happened; its repeat, which the SDK's retries make too, is then a conflict with itself.
 ///   The caller reads the row and finds nothing left to write.
-/// - [`PeopleTable::by_email`] goes through an index that follows the table by a moment; what it gives is read from the table itself.
+/// - [`PeopleTable::by_email`] and [`PeopleTable::by_salesforce_id`] go through indexes that follow the table by a moment; what they give is
+///   read from the table itself.
 #[derive(Debug, Clone)]
 pub struct DynamoPeople {
     client: Client,
@@ -37,20 +38,20 @@ impl DynamoPeople {
         Self { client, table: table.into(), clock: ClockHandle(clock) }
     }
 
-    /// Ids that the index has for an address in index form.
-    async fn indexed(&self, key: &str) -> Result<Vec<MarketoId>, Failure> {
+    /// Ids that an index has for a key of it.
+    async fn indexed(&self, (index, attribute): (&str, &str), key: &str) -> Result<Vec<MarketoId>, Failure> {
         let call = on_table("dynamodb:Query", &self.table);
         let mut ids = Vec::new();
         let mut from = None;
-        for _ in 0..EMAIL_PAGES {
+        for _ in 0..INDEX_PAGES {
             let page = self
                 .client
                 .query()
                 .table_name(&self.table)
-                .index_name(item::BY_EMAIL)
-                .key_condition_expression("#email = :email")
-                .expression_attribute_names("#email", item::EMAIL_KEY)
-                .expression_attribute_values(":email", AttributeValue::S(key.to_owned()))
+                .index_name(index)
+                .key_condition_expression("#key = :key")
+                .expression_attribute_names("#key", attribute)
+                .expression_attribute_values(":key", AttributeValue::S(key.to_owned()))
                 .set_exclusive_start_key(from)
                 .send()
                 .await
@@ -65,7 +66,7 @@ impl DynamoPeople {
         }
         Err(Failure::new(
             FailureKind::CorruptState,
-            format!("one address has more than {EMAIL_PAGES} pages in an index of table `{}`", self.table),
+            format!("one key has more than {INDEX_PAGES} pages in an index of table `{}`", self.table),
         ))
     }
 }
@@ -107,10 +108,17 @@ impl PeopleTable for DynamoPeople {
 
     async fn by_email(&self, email: &str) -> Result<Vec<PersonRow>, Failure> {
         let Some(key) = normalised_email(email) else { return Ok(Vec::new()) };
-        let ids = self.indexed(&key).await?;
+        let ids = self.indexed((item::BY_EMAIL, item::EMAIL_KEY), &key).await?;
         let mut rows = self.get(&ids).await?;
         // The index may still hold an address that the row has lost.
         rows.retain(|row| email_key(row).as_deref() == Some(&key));
+        Ok(rows)
+    }
+
+    async fn by_salesforce_id(&self, id: &str) -> Result<Vec<PersonRow>, Failure> {
+        let ids = self.indexed((item::BY_SALESFORCE_ID, item::SFDC_KEY), id).await?;
+        let mut rows = self.get(&ids).await?;
+        rows.retain(|row| salesforce_key(row) == Some(id));
         Ok(rows)
     }
 }

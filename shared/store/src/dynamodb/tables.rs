@@ -7,13 +7,16 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType,
 };
+use domain::opt_outs::OptOut;
+use domain::tasks::Task;
 use domain::{Failure, FailureKind};
 
 use super::item::{BY_EMAIL, BY_SALESFORCE_ID, EMAIL_KEY, ID, SFDC_KEY};
 use super::ledger::{BY_MARKETO, BY_SALESFORCE};
 use super::on_table;
-use super::opt_outs::{BY_PUSH, EMAIL};
 use super::state::KEY;
+use super::things::BY_PUSH;
+use crate::things::Thing;
 
 /// Names of the tables, the stack's prefix included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +29,8 @@ pub struct Tables {
     pub activities: String,
     /// The register of opt-outs.
     pub opt_outs: String,
+    /// The table of reminder tasks.
+    pub tasks: String,
 }
 
 /// Names of the tables that the people flow knows.
@@ -38,7 +43,8 @@ pub struct PeopleTables {
 }
 
 impl Tables {
-    /// The names under a prefix: `{prefix}people`, `{prefix}sync-state`, `{prefix}activities`, `{prefix}opt-outs`.
+    /// The names under a prefix: `{prefix}people`, `{prefix}sync-state`, `{prefix}activities`, `{prefix}opt-outs`,
+    /// `{prefix}tasks`.
     #[must_use]
     pub fn with_prefix(prefix: &str) -> Self {
         let name = |thing: &str| format!("{prefix}{thing}");
@@ -47,6 +53,7 @@ impl Tables {
             sync_state: name("sync-state"),
             activities: name("activities"),
             opt_outs: name("opt-outs"),
+            tasks: name("tasks"),
         }
     }
 
@@ -63,7 +70,7 @@ impl Tables {
 /// `Unavailable` when the endpoint does not answer, `AccessDenied`.
 pub async fn missing_tables(client: &Client, tables: &Tables) -> Result<Vec<String>, Failure> {
     let mut missing = Vec::new();
-    for table in [&tables.people, &tables.sync_state, &tables.activities, &tables.opt_outs] {
+    for table in [&tables.people, &tables.sync_state, &tables.activities, &tables.opt_outs, &tables.tasks] {
         match client.describe_table().table_name(table).send().await {
             Ok(_) => {}
             Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
@@ -97,8 +104,9 @@ pub async fn create_tables(client: &Client, tables: &Tables) -> Result<(), Failu
     create(client, &tables.sync_state, KEY, ScalarAttributeType::S, &[]).await?;
     let activities = [BY_MARKETO, BY_SALESFORCE].map(|index| (index.name, index.shelf, Some(index.at)));
     create(client, &tables.activities, ID, ScalarAttributeType::S, &activities).await?;
-    let opt_outs = [(BY_PUSH.name, BY_PUSH.shelf, Some(BY_PUSH.at))];
-    create(client, &tables.opt_outs, EMAIL, ScalarAttributeType::S, &opt_outs).await
+    let by_push = [(BY_PUSH.name, BY_PUSH.shelf, Some(BY_PUSH.at))];
+    create(client, &tables.opt_outs, OptOut::KEY, ScalarAttributeType::S, &by_push).await?;
+    create(client, &tables.tasks, Task::KEY, ScalarAttributeType::S, &by_push).await
 }
 
 /// An index: its name, its text key, and the number that it is sorted by, where it is.

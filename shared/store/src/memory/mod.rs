@@ -9,12 +9,15 @@ mod people;
 mod queue;
 mod shelf;
 mod state;
+mod tasks;
+mod things;
 
 pub use ledger::MemoryLedger;
 pub use opt_outs::MemoryOptOuts;
 pub use people::MemoryPeople;
 pub use queue::{Counts, Delivery, MemoryQueue, Misbehaviour};
 pub use state::MemoryState;
+pub use tasks::MemoryTasks;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

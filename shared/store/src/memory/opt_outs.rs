@@ -1,73 +1,52 @@
-//! The register of opt-outs in memory. Entries are kept as text, so that what is read went through JSON as it does on DynamoDB; listings may
-//! be made to lag behind, as they do there.
-
-use std::sync::Mutex;
+//! The register of opt-outs in memory.
 
 use async_trait::async_trait;
 use domain::opt_outs::{Address, OptOut};
 use domain::ports::{OptOutRegister, OptOutWrite, PutOutcome, Shelf, ShelvedAddress};
-use domain::{Failure, FailureKind, Timestamp};
+use domain::{Failure, Timestamp};
 
-use super::kept::{Entry, Kept};
-use super::lock;
-use crate::register::{self, StoredOptOut};
-
-/// Entries of one scanned page: few enough that tests see several pages.
-const SCAN_PAGE: usize = 500;
+use super::things::Things;
 
 /// The register of opt-outs in memory.
 #[derive(Debug, Default)]
-pub struct MemoryOptOuts {
-    kept: Mutex<Kept<Shelf, Address>>,
-}
+pub struct MemoryOptOuts(Things<OptOut>);
 
 impl MemoryOptOuts {
-    /// An empty register, whose listings show every write at once.
+    /// An empty one, whose listings show every write at once.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// An empty register, whose listings are so many stored writes behind, as the indexes of DynamoDB may be. Each listing lets the next see
-    /// one write more.
+    /// An empty one, whose listings are so many stored writes behind, as the indexes of DynamoDB may be. Each listing lets the next see one
+    /// write more.
     #[must_use]
     pub fn lagging(writes: usize) -> Self {
-        Self { kept: Mutex::new(Kept::lagging(writes)) }
+        Self(Things::lagging(writes))
     }
 
     /// Lets listings show everything that was written so far.
     pub fn catch_up(&self) {
-        lock(&self.kept).catch_up();
+        self.0.catch_up();
     }
 
-    /// All entries, in the order of their addresses.
+    /// Everything, in the order of the keys.
     ///
     /// # Errors
     /// None in truth.
     pub fn all(&self) -> Result<Vec<OptOut>, Failure> {
-        lock(&self.kept).behind(None).map(read).collect()
+        self.0.all()
     }
-}
-
-fn read((address, (rev, body)): Entry<'_, Address>) -> Result<OptOut, Failure> {
-    register::entry(address.as_str(), *rev, body)
-        .ok_or_else(|| Failure::new(FailureKind::CorruptState, "an entry of the register in memory is damaged"))
 }
 
 #[async_trait]
 impl OptOutRegister for MemoryOptOuts {
     async fn get(&self, addresses: &[Address]) -> Result<Vec<OptOut>, Failure> {
-        lock(&self.kept).get(addresses).map(read).collect()
+        self.0.get(addresses)
     }
 
     async fn put(&self, writes: Vec<OptOutWrite>) -> Result<Vec<PutOutcome>, Failure> {
-        let entries = register::stored(writes)?;
-        let mut kept = lock(&self.kept);
-        let put = |entry: StoredOptOut| {
-            let places = entry.place.into_iter().collect();
-            kept.put(entry.address, entry.seen, (entry.rev, entry.body), places)
-        };
-        Ok(entries.into_iter().map(put).collect())
+        self.0.put(writes)
     }
 
     async fn shelf(
@@ -77,14 +56,10 @@ impl OptOutRegister for MemoryOptOuts {
         from: Option<&ShelvedAddress>,
         limit: usize,
     ) -> Result<Vec<ShelvedAddress>, Failure> {
-        let Some(span) = register::span(until, from) else { return Ok(Vec::new()) };
-        let found = lock(&self.kept).list(shelf, &span, limit);
-        Ok(found.into_iter().filter_map(|(at, address)| register::shelved(at, address)).collect())
+        Ok(self.0.shelf(shelf, until, from, limit))
     }
 
     async fn scan(&self, from: Option<&Address>) -> Result<(Vec<OptOut>, Option<Address>), Failure> {
-        let page: Vec<OptOut> = lock(&self.kept).behind(from).take(SCAN_PAGE).map(read).collect::<Result<_, _>>()?;
-        let next = page.last().filter(|_| page.len() == SCAN_PAGE).map(|entry| entry.address.clone());
-        Ok((page, next))
+        self.0.scan(from)
     }
 }

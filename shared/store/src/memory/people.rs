@@ -10,7 +10,7 @@ use domain::people::{MarketoId, PersonRow, normalised_email};
 use domain::ports::{PeopleTable, PutOutcome, RowWrite};
 
 use super::lock;
-use crate::rules::{check_distinct, email_key, stored_row};
+use crate::rules::{check_distinct, email_key, salesforce_key, stored_row};
 
 /// Rows of one scanned page: few enough that tests see several pages.
 const SCAN_PAGE_ROWS: usize = 500;
@@ -25,6 +25,7 @@ pub struct MemoryPeople {
 struct Rows {
     by_id: BTreeMap<MarketoId, PersonRow>,
     by_email: HashMap<String, BTreeSet<MarketoId>>,
+    by_salesforce_id: HashMap<String, BTreeSet<MarketoId>>,
 }
 
 impl MemoryPeople {
@@ -42,26 +43,35 @@ impl Rows {
             return PutOutcome::Conflict;
         }
         let row = stored_row(write);
-        let (before, after) = (stored.and_then(email_key), email_key(&row));
-        if before != after {
-            self.move_email(row.id, before, after);
-        }
+        let email = (stored.and_then(email_key), email_key(&row));
+        let owned = |row: &PersonRow| salesforce_key(row).map(str::to_owned);
+        let salesforce_id = (stored.and_then(owned), owned(&row));
+        moved(&mut self.by_email, row.id, email);
+        moved(&mut self.by_salesforce_id, row.id, salesforce_id);
         self.by_id.insert(row.id, row);
         PutOutcome::Stored
     }
+}
 
-    fn move_email(&mut self, id: MarketoId, before: Option<String>, after: Option<String>) {
-        if let Some(before) = before
-            && let Some(ids) = self.by_email.get_mut(&before)
-        {
-            ids.remove(&id);
-            if ids.is_empty() {
-                self.by_email.remove(&before);
-            }
+/// Moves a row from one key of an index to another.
+fn moved(
+    index: &mut HashMap<String, BTreeSet<MarketoId>>,
+    id: MarketoId,
+    (before, after): (Option<String>, Option<String>),
+) {
+    if before == after {
+        return;
+    }
+    if let Some(before) = before
+        && let Some(ids) = index.get_mut(&before)
+    {
+        ids.remove(&id);
+        if ids.is_empty() {
+            index.remove(&before);
         }
-        if let Some(after) = after {
-            self.by_email.entry(after).or_default().insert(id);
-        }
+    }
+    if let Some(after) = after {
+        index.entry(after).or_default().insert(id);
     }
 }
 
@@ -92,6 +102,12 @@ impl PeopleTable for MemoryPeople {
         let Some(key) = normalised_email(email) else { return Ok(Vec::new()) };
         let rows = lock(&self.rows);
         let ids = rows.by_email.get(&key).into_iter().flatten();
+        Ok(ids.filter_map(|id| rows.by_id.get(id).cloned()).collect())
+    }
+
+    async fn by_salesforce_id(&self, id: &str) -> Result<Vec<PersonRow>, Failure> {
+        let rows = lock(&self.rows);
+        let ids = rows.by_salesforce_id.get(id).into_iter().flatten();
         Ok(ids.filter_map(|id| rows.by_id.get(id).cloned()).collect())
     }
 }

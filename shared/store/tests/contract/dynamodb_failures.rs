@@ -72,8 +72,9 @@ async fn check_every_call(client: &Client, kind: FailureKind, text: &str) {
     for (call, failure) in every_call(client).await {
         assert_eq!(failure.kind, kind, "{call}: {failure}");
         assert!(failure.message.contains(text), "{call}: {failure}");
-        let Tables { people, sync_state, activities, opt_outs } = tables();
-        let named = [people, sync_state, activities, opt_outs].iter().any(|table| failure.message.contains(table));
+        let Tables { people, sync_state, activities, opt_outs, tasks } = tables();
+        let named =
+            [people, sync_state, activities, opt_outs, tasks].iter().any(|table| failure.message.contains(table));
         assert!(named, "{call}: the table is named in: {failure}");
         assert!(!format!("{failure:?}").contains("canary"), "{call}: {failure:?}");
     }

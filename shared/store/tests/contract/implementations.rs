@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::{
-    DynamoLedger, DynamoOptOuts, DynamoPeople, DynamoState, MemoryLedger, MemoryOptOuts, MemoryPeople, MemoryQueue,
-    MemoryState,
+    DynamoLedger, DynamoOptOuts, DynamoPeople, DynamoState, DynamoTasks, MemoryLedger, MemoryOptOuts, MemoryPeople,
+    MemoryQueue, MemoryState, MemoryTasks,
 };
 
 use crate::suite;
@@ -55,6 +55,17 @@ async fn opt_outs_in_memory() {
 async fn opt_outs_on_dynamodb() {
     let client = dynamodb::embedded().await;
     suite::opt_outs(&DynamoOptOuts::new(client, tables().opt_outs, JumpingClock::shared())).await;
+}
+
+#[tokio::test]
+async fn tasks_in_memory() {
+    suite::tasks(&MemoryTasks::new()).await;
+}
+
+#[tokio::test]
+async fn tasks_on_dynamodb() {
+    let client = dynamodb::embedded().await;
+    suite::tasks(&DynamoTasks::new(client, tables().tasks, JumpingClock::shared())).await;
 }
 
 #[tokio::test]

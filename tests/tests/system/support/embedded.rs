@@ -10,7 +10,7 @@ use dynoxide::Database;
 use runtime::SystemClock;
 use runtime::wiring::{PeopleParts, people_ports};
 use simulator_marketo::{Config as SimulatorConfig, Simulator};
-use store::{DynamoOptOuts, DynamoPeople, Tables};
+use store::{DynamoOptOuts, DynamoPeople, DynamoTasks, Tables};
 use system_tests::vendors;
 use tokio::net::TcpListener;
 
@@ -44,6 +44,11 @@ impl Embedded {
     /// The register of opt-outs.
     pub fn opt_outs(&self) -> DynamoOptOuts {
         DynamoOptOuts::new(self.client.clone(), &self.tables.opt_outs, Arc::new(SystemClock))
+    }
+
+    /// The table of reminder tasks.
+    pub fn tasks(&self) -> DynamoTasks {
+        DynamoTasks::new(self.client.clone(), &self.tables.tasks, Arc::new(SystemClock))
     }
 
     /// Ports of one more instance of a function, with a Marketo client of its own.

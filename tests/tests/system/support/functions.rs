@@ -18,8 +18,11 @@ pub const PEOPLE_FUNCTIONS: [&str; 3] = ["initial-sync-coordinator", "initial-sy
 pub const LOGGER: &str = "activity-logger";
 /// What keeps opt-outs in step with Salesforce.
 pub const RECONCILER: &str = "unsubscribe-reconciler";
+/// What keeps reminder tasks in step with Salesforce.
+pub const TASKS: &str = "task-reconciler";
 /// All functions.
-pub const FUNCTIONS: [&str; 5] = [PEOPLE_FUNCTIONS[0], PEOPLE_FUNCTIONS[1], PEOPLE_FUNCTIONS[2], LOGGER, RECONCILER];
+pub const FUNCTIONS: [&str; 6] =
+    [PEOPLE_FUNCTIONS[0], PEOPLE_FUNCTIONS[1], PEOPLE_FUNCTIONS[2], LOGGER, RECONCILER, TASKS];
 /// Time that an invocation is told to have.
 const TIME: Duration = Duration::from_secs(120);
 /// Longest that an invocation or a failing cold start may take here.

@@ -19,6 +19,8 @@ const BATCHES: &str = "people-batches";
 const READS: &str = "people-reads";
 const ACTIVITIES: &str = "sales-activities";
 const OPT_OUTS: &str = "opt-outs";
+const TASKS: &str = "reminder-tasks";
+const EVENTS: &str = "task-events";
 
 pub struct SqsServer {
     pub endpoint: String,
@@ -31,6 +33,8 @@ pub struct Queues {
     pub reads: Arc<MemoryQueue>,
     pub activities: Arc<MemoryQueue>,
     pub opt_outs: Arc<MemoryQueue>,
+    pub tasks: Arc<MemoryQueue>,
+    pub events: Arc<MemoryQueue>,
     changes: Arc<Mutex<Vec<(String, u64)>>>,
 }
 
@@ -40,7 +44,8 @@ impl SqsServer {
             Arc::new(MemoryQueue::new(name, Duration::from_secs(600), Arc::new(SystemClock), Arc::new(SystemChance)))
         };
         let (batches, reads, activities, opt_outs) = (queue(BATCHES), queue(READS), queue(ACTIVITIES), queue(OPT_OUTS));
-        let queues = Queues { batches, reads, activities, opt_outs, changes: Arc::default() };
+        let (tasks, events) = (queue(TASKS), queue(EVENTS));
+        let queues = Queues { batches, reads, activities, opt_outs, tasks, events, changes: Arc::default() };
         let (listener, endpoint) = listen().await;
         let app = Router::new().fallback(answer).layer(DefaultBodyLimit::max(8 << 20)).with_state(queues.clone());
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -70,6 +75,14 @@ impl SqsServer {
         format!("{}/000000000000/{OPT_OUTS}", self.endpoint)
     }
 
+    pub fn tasks_url(&self) -> String {
+        format!("{}/000000000000/{TASKS}", self.endpoint)
+    }
+
+    pub fn events_url(&self) -> String {
+        format!("{}/000000000000/{EVENTS}", self.endpoint)
+    }
+
     pub fn reads_url(&self) -> String {
         format!("{}/000000000000/{READS}", self.endpoint)
     }
@@ -84,6 +97,8 @@ async fn answer(State(queues): State<Queues>, headers: HeaderMap, body: String) 
         Some(READS) => queues.reads,
         Some(ACTIVITIES) => queues.activities,
         Some(OPT_OUTS) => queues.opt_outs,
+        Some(TASKS) => queues.tasks,
+        Some(EVENTS) => queues.events,
         _ => return refused("QueueDoesNotExist"),
     };
     if target == Some("AmazonSQS.ChangeMessageVisibility") {

@@ -63,6 +63,10 @@ impl PeopleTable for UnsurePeople {
     async fn by_email(&self, email: &str) -> Result<Vec<PersonRow>, Failure> {
         self.inner.by_email(email).await
     }
+
+    async fn by_salesforce_id(&self, id: &str) -> Result<Vec<PersonRow>, Failure> {
+        self.inner.by_salesforce_id(id).await
+    }
 }
 
 /// State in memory that lets others run between a load and what follows, and whose next saves go wrong as told.

@@ -60,4 +60,8 @@ impl PeopleTable for Watched {
     async fn by_email(&self, email: &str) -> Result<Vec<PersonRow>, Failure> {
         self.table.by_email(email).await
     }
+
+    async fn by_salesforce_id(&self, id: &str) -> Result<Vec<PersonRow>, Failure> {
+        self.table.by_salesforce_id(id).await
+    }
 }

@@ -10,7 +10,7 @@ pub struct Folders {
     /// The repository.
     pub root: PathBuf,
     home: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Folders {
@@ -44,7 +44,7 @@ impl Folders {
             }
             Err(TryLockError::Error(e)) => return Err(cannot(e)),
         }
-        let folders = Self { root, home, _lock: lock };
+        let folders = Self { root, home, lock };
         for fresh in [folders.logs(), folders.stage(), folders.scratches()] {
             if fresh.exists() {
                 fs::remove_dir_all(&fresh).map_err(cannot)?;
@@ -89,6 +89,13 @@ impl Folders {
     /// When it cannot be made.
     pub fn scratch(&self, name: &str) -> std::io::Result<tempfile::TempDir> {
         tempfile::Builder::new().prefix(name).tempdir_in(self.scratches())
+    }
+}
+
+impl Drop for Folders {
+    fn drop(&mut self) {
+        // Said aloud: a child that is just being started holds the file, too, until it has become another program.
+        let _ = self.lock.unlock();
     }
 }
 

@@ -123,6 +123,7 @@ impl Stack {
             sync_state: self.output("SyncStateTable")?.to_owned(),
             activities: self.output("ActivitiesTable")?.to_owned(),
             opt_outs: self.output("OptOutsTable")?.to_owned(),
+            tasks: self.output("TasksTable")?.to_owned(),
         })
     }
 

@@ -29,6 +29,7 @@ const ROUTES: &[Route] = &[
     ("GET /queryAll", query::query_all),
     ("GET /query/{locator}", query::more),
     ("GET /queryAll/{locator}", query::more),
+    ("POST /composite", composite::series),
     ("POST /composite/batch", composite::batch),
     ("POST /composite/sobjects", collections::create),
     ("PATCH /composite/sobjects", collections::update),

@@ -74,6 +74,37 @@ async fn upserts_create_and_update_and_refuse_a_key_given_twice() {
 }
 
 #[tokio::test]
+async fn a_series_has_headers_for_each_call() {
+    let api = Api::start(small()).await;
+    let (_, contact, _) = api.people().await;
+    let id = api.created("Task", json!({ "Subject": "a", "WhoId": contact })).await;
+    api.world.advance(10);
+    let part = |name: &str, subject: &str, since: &str| {
+        json!({
+            "method": "PATCH", "url": format!("/services/data/v66.0/sobjects/Task/{id}"), "referenceId": name,
+            "httpHeaders": { "If-Unmodified-Since": since }, "body": { "Subject": subject }
+        })
+    };
+    let (old, new) = ("Mon, 21 Sep 2020 14:13:20 GMT", "Mon, 21 Sep 2099 14:13:20 GMT");
+    let series = json!({ "allOrNone": false, "compositeRequest": [part("r1", "no", old), part("r2", "yes", new)] });
+    let done = api.send("POST", "/composite", series).await;
+    assert_eq!((done.0, done.1["compositeResponse"].as_array().unwrap().len()), (200, 2));
+    let result = |nth: usize| &done.1["compositeResponse"][nth];
+    assert_eq!((&result(0)["httpStatusCode"], &result(0)["referenceId"]), (&json!(412), &json!("r1")));
+    assert_eq!(result(0)["body"][0]["errorCode"], "ENTITY_FAILED_IFLASTMODIFIED_ON_UPDATE_CHECK");
+    assert_eq!((&result(1)["httpStatusCode"], &result(1)["body"]), (&json!(204), &Value::Null));
+    assert_eq!(api.truth(&id)["Subject"], "yes");
+    for wrong in [
+        json!({ "compositeRequest": [] }),
+        json!({ "compositeRequest": [part("same", "x", new), part("same", "y", new)] }),
+        json!({ "allOrNone": true, "compositeRequest": [part("r1", "x", new)] }),
+        json!({ "compositeRequest": vec![part("r", "x", new); 26] }),
+    ] {
+        assert_eq!(api.send("POST", "/composite", wrong).await.0, 400);
+    }
+}
+
+#[tokio::test]
 async fn all_or_none_takes_everything_back() {
     let api = Api::start(small()).await;
     let path = format!("/composite/sobjects/Task/{KEY}");

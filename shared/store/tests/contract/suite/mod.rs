@@ -11,12 +11,14 @@ mod people;
 mod people_values;
 mod queue;
 mod state;
+mod tasks;
 
 pub use ledger::ledger;
 pub use opt_outs::opt_outs;
 pub use people::people_table;
 pub use queue::queue;
 pub use state::sync_state;
+pub use tasks::tasks;
 
 use domain::{Failure, FailureKind};
 

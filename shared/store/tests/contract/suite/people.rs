@@ -23,6 +23,7 @@ pub async fn people_table(table: &dyn PeopleTable) {
     gets_what_is_there(table).await;
     people_values::keep_every_value(table).await;
     people_values::are_found_by_email(table).await;
+    people_values::are_found_by_salesforce_id(table).await;
     scans_each_row_once(table).await;
 }
 

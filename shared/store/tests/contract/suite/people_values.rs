@@ -138,3 +138,33 @@ pub(super) async fn are_found_by_email(table: &dyn PeopleTable) {
     assert_eq!(get(table, &[4_200]).await.len(), 1, "an address too long to be found by is stored all the same");
     assert_eq!(found(table, &endless).await, NOBODY);
 }
+
+/// A task in Salesforce names a contact or lead; whoever it belongs to is found, deleted and merged people included.
+pub(super) async fn are_found_by_salesforce_id(table: &dyn PeopleTable) {
+    let of = async |id: &str| {
+        let rows = ok(table.by_salesforce_id(id).await);
+        rows.into_iter().map(|row| row.id.0).collect::<Vec<_>>()
+    };
+    let numbered = |n: i64, field, id: &str| {
+        let mut row = person(n);
+        row.fields.set(Field::SfdcContactId, None);
+        row.fields.set(field, Some(id));
+        row
+    };
+    assert_eq!(of("0035g00000XXXXXAAA").await, NOBODY);
+    let contact = numbered(6_000, Field::SfdcContactId, "0035g0000SAMEAAAAA");
+    put(table, &contact, None).await;
+    put(table, &numbered(6_001, Field::SfdcLeadId, "00Q5g0000LEADAAAAA"), None).await;
+    assert_eq!((of("0035g0000SAMEAAAAA").await, of("00Q5g0000LEADAAAAA").await), (vec![6_000], vec![6_001]));
+    put(table, &numbered(6_000, Field::SfdcContactId, "0035g000OTHERAAAAA"), Some(1)).await;
+    assert_eq!((of("0035g0000SAMEAAAAA").await, of("0035g000OTHERAAAAA").await), (NOBODY.to_vec(), vec![6_000]));
+    put(
+        table,
+        &PersonRow { status: Status::Deleted, ..numbered(6_001, Field::SfdcLeadId, "00Q5g0000LEADAAAAA") },
+        Some(1),
+    )
+    .await;
+    assert_eq!(of("00Q5g0000LEADAAAAA").await, [6_001]);
+    put(table, &PersonRow { shadow: true, ..numbered(6_001, Field::SfdcLeadId, "00Q5g0000LEADAAAAA") }, Some(2)).await;
+    assert_eq!(of("00Q5g0000LEADAAAAA").await, NOBODY);
+}
