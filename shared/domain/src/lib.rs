@@ -16,6 +16,7 @@ pub mod opt_outs;
 pub mod people;
 pub mod ports;
 pub mod pull;
+mod push;
 mod reading;
 mod rounds;
 pub mod settings;
@@ -27,4 +28,5 @@ pub mod verify;
 
 pub use failure::{Advice, Failure, FailureKind};
 pub use jiff::Timestamp;
+pub use push::Push;
 pub use trouble::Trouble;

@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Address;
+use crate::Push;
 use crate::people::MarketoId;
 use crate::ports::Shelf;
 use crate::settings::OptOutField;
-use crate::{Failure, FailureKind, Trouble, gate};
+use crate::{Failure, FailureKind, Trouble};
 
 /// Events of one address, after which it takes no resubscribe any more: an entry has to stay storable, and an opt-out must never be refused.
 const MAX_EVENTS: usize = 1_000;
@@ -108,28 +109,6 @@ pub enum Known {
     },
     /// It was ticked and gone or converted at the time of a resubscribe, so that it could not be cleared: its box says nothing any more.
     Settled,
-}
-
-/// How far an opt-out is in Salesforce.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "is")]
-pub enum Push {
-    /// Every record of the address is as it should be, as far as is known.
-    Done,
-    /// Records have to be looked for and ticked.
-    Due {
-        /// Not before.
-        at: Timestamp,
-        /// Tries that ended with a refusal.
-        attempts: u32,
-    },
-    /// Salesforce refuses a record for good; it is tried again when somebody asks, or changes it.
-    Rejected {
-        /// Since when.
-        at: Timestamp,
-        /// Tries.
-        attempts: u32,
-    },
 }
 
 /// A box that somebody unticked in Salesforce, and that was ticked again.
@@ -239,7 +218,7 @@ impl OptOut {
             self.history.push(event.clone());
         }
         if new {
-            (self.opted_out, self.push) = (true, Push::Due { at: event.at, attempts: 0 });
+            (self.opted_out, self.push) = (true, Push::due(event.at));
         }
         new
     }
@@ -301,36 +280,18 @@ impl OptOut {
 
     /// It has to be looked into in Salesforce, from now on.
     pub fn due(&mut self, now: Timestamp) {
-        self.push = Push::Due { at: now, attempts: 0 };
+        self.push = Push::due(now);
     }
 
     /// What became of looking into it: done, unless records were refused, in a way that may pass or for good.
     pub fn pushed(&mut self, now: Timestamp, passing: bool, for_good: bool) {
-        let attempts = self.attempts().saturating_add(1);
-        self.push = match (passing, for_good) {
-            (true, _) => Push::Due { at: gate::tried_again(now, attempts), attempts },
-            (false, true) => Push::Rejected { at: now, attempts },
-            (false, false) => Push::Done,
-        };
-    }
-
-    /// Tries that ended with a refusal.
-    #[must_use]
-    pub fn attempts(&self) -> u32 {
-        match self.push {
-            Push::Due { attempts, .. } | Push::Rejected { attempts, .. } => attempts,
-            Push::Done => 0,
-        }
+        self.push = if passing || for_good { self.push.refused(now, passing) } else { Push::Done };
     }
 
     /// Where it stands among what is due, or what was given up.
     #[must_use]
     pub fn shelved(&self) -> Option<(Shelf, Timestamp)> {
-        match self.push {
-            Push::Due { at, .. } => Some((Shelf::Due, at)),
-            Push::Rejected { at, .. } => Some((Shelf::Rejected, at)),
-            Push::Done => None,
-        }
+        self.push.shelved()
     }
 }
 

@@ -19,7 +19,7 @@ mod status;
 
 pub use address::Address;
 pub use check::{Asked, Checked, Checker, Decision, MAX_STALENESS, Reason};
-pub use entry::{Event, Known, MarketoMark, OptOut, Push, Refusal, Restored, Source};
+pub use entry::{Event, Known, MarketoMark, OptOut, Refusal, Restored, Source};
 pub use link::{LinkKey, LinkKeys, Token, is_one_click};
 pub use merged::merged;
 pub use message::{OptOutMessage, UnusableOptOut};

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::Address;
-use super::entry::{Known, OptOut, Push};
+use super::entry::{Known, OptOut};
+use crate::Push;
 use crate::ports::{OptOutRecord, PersonObject};
 use crate::settings::OptOutField;
 

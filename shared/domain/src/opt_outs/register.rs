@@ -144,5 +144,5 @@ pub async fn for_each(
 /// When an opt-out becomes due that nobody has looked into yet.
 #[must_use]
 pub fn is_due(entry: &OptOut, now: Timestamp) -> bool {
-    matches!(entry.push, super::Push::Due { at, .. } if at <= now)
+    entry.push.is_due(now)
 }

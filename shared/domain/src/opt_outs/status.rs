@@ -4,9 +4,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::entry::{Known, OptOut, Push};
+use super::entry::{Known, OptOut};
 use super::state::{self, FirstLook, Reconciler};
 use super::{Address, register};
+use crate::Push;
 use crate::gate::Gate;
 use crate::ports::{Clock, OptOutRegister, Shelf, ShelvedAddress, SyncState};
 use crate::status::{FlowState, Problem, flow_state};
@@ -171,7 +172,7 @@ fn of_entry(entry: &OptOut) -> Vec<OptOutReject> {
             record: record.clone(),
             code: trouble.code.clone(),
             message: trouble.message.clone(),
-            attempts: entry.attempts(),
+            attempts: entry.push.attempts(),
             at,
             next_try,
         }),

@@ -250,7 +250,7 @@ impl TaskMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tasks::Push;
+    use crate::Push;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

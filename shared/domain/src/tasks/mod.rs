@@ -23,6 +23,6 @@ pub use people::survivors;
 pub use reconcile::{Occasion, Reconciled, Step, dry_run, lag, push, reconcile};
 pub use state::{KEY, in_step_at, reopen};
 pub use status::{FLOW, TaskReject, TaskStatus, explain, rejects, retry, status};
-pub use task::{Agreed, Announcement, Deletion, Link, Push, Sending, Sent, Side, Task, TaskId};
+pub use task::{Agreed, Announcement, Deletion, Link, Sending, Sent, Side, Task, TaskId};
 pub use values::{Field, Kind, Priority, Progress, Values};
 pub use wording::is_invertible;

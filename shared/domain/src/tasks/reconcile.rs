@@ -11,13 +11,13 @@ use super::events::announce;
 use super::look::{Blind, Looked, Page, Scope, look};
 use super::merge::Act;
 use super::state::{self, Reconciler};
-use super::task::{Push, Task, TaskId};
+use super::task::{Task, TaskId};
 use super::values::{Field, Progress};
-use crate::Failure;
 use crate::lease::Lease;
 use crate::ports::{MAX_CHANGED, Shelf, TaskPorts};
 use crate::settings::{self, ReminderSettings};
 use crate::status::Problem;
+use crate::{Failure, Push};
 
 /// Tasks that are due and looked at together.
 const DUE: usize = 400;

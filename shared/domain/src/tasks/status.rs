@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::state::{self, Reconciler};
-use super::task::{Push, Side, Task, TaskId};
+use super::task::{Side, Task, TaskId};
 use super::values::Progress;
 use super::{book, is_invertible};
 use crate::gate::Gate;
 use crate::people::MarketoId;
 use crate::ports::{Clock, Shelf, ShelvedTask, SyncState, TaskTable};
 use crate::status::{FlowState, Problem, flow_state};
-use crate::{Failure, settings};
+use crate::{Failure, Push, settings};
 
 /// Name of the flow.
 pub const FLOW: &str = "tasks";

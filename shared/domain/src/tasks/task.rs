@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::values::{Field, Kind, Progress, Values};
+use crate::Push;
 use crate::activities::Campaign;
-use crate::gate;
 use crate::people::MarketoId;
 use crate::ports::{ReminderFields, ReminderValues, Shelf};
 use crate::trouble::Trouble;
@@ -194,29 +194,6 @@ impl Sent {
     }
 }
 
-/// Whether a task has to be looked into in Salesforce.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "state")]
-pub enum Push {
-    /// No.
-    #[default]
-    Done,
-    /// Yes.
-    Due {
-        /// From when on.
-        at: Timestamp,
-        /// Refusals so far.
-        attempts: u32,
-    },
-    /// Salesforce refuses it until somebody changes something.
-    Rejected {
-        /// When that was found.
-        at: Timestamp,
-        /// Refusals so far.
-        attempts: u32,
-    },
-}
-
 /// The completion of a campaign's step, of which the app is still to be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -338,18 +315,13 @@ impl Task {
 
     /// It has to be looked into in Salesforce, from now on.
     pub fn due(&mut self, now: Timestamp) {
-        self.push = Push::Due { at: now, attempts: 0 };
+        self.push = Push::due(now);
     }
 
     /// Salesforce refused it; `passing`: in a way that may pass by itself.
     pub fn refused(&mut self, now: Timestamp, trouble: Trouble, passing: bool) {
-        let attempts = self.attempts().saturating_add(1);
         self.trouble = Some(trouble);
-        self.push = if passing {
-            Push::Due { at: gate::tried_again(now, attempts), attempts }
-        } else {
-            Push::Rejected { at: now, attempts }
-        };
+        self.push = self.push.refused(now, passing);
     }
 
     /// Nothing is left to be done in Salesforce.
@@ -357,30 +329,16 @@ impl Task {
         (self.push, self.trouble) = (Push::Done, None);
     }
 
-    /// Refusals so far.
-    #[must_use]
-    pub fn attempts(&self) -> u32 {
-        match self.push {
-            Push::Due { attempts, .. } | Push::Rejected { attempts, .. } => attempts,
-            Push::Done => 0,
-        }
-    }
-
     /// Where it stands among what is due, or what was given up. What the app is to be told comes first.
     #[must_use]
     pub fn shelved(&self) -> Option<(Shelf, Timestamp)> {
-        match (&self.announce, &self.push) {
-            (Some(announcement), _) => Some((Shelf::Due, announcement.at)),
-            (None, Push::Due { at, .. }) => Some((Shelf::Due, *at)),
-            (None, Push::Rejected { at, .. }) => Some((Shelf::Rejected, *at)),
-            (None, Push::Done) => None,
-        }
+        self.announce.map_or_else(|| self.push.shelved(), |announcement| Some((Shelf::Due, announcement.at)))
     }
 
     /// Whether it has to be looked into in Salesforce by now.
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
-        matches!(self.push, Push::Due { at, .. } if at <= now)
+        self.push.is_due(now)
     }
 
     /// Its id in Salesforce, while it is there.
@@ -419,19 +377,5 @@ mod tests {
         assert!(!task.say(Field::Status, &complete, at(6), Side::Actions));
         assert!(task.say(Field::Status, &Values::default(), at(7), Side::Actions));
         assert_eq!((task.announce, task.changed_at(Field::Status), task.changed_at(Field::Due)), (None, at(7), at(0)));
-    }
-
-    #[test]
-    fn a_refusal_rests_and_a_last_one_waits_for_somebody() {
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let mut task = Task::new(TaskId::new(1), Side::Actions, at(0));
-        task.due(at(10));
-        assert!(task.is_due(at(10)) && !task.is_due(at(9)));
-        task.refused(at(10), Trouble::new("UNABLE_TO_LOCK_ROW", "locked"), true);
-        assert_eq!((task.shelved(), task.attempts()), (Some((Shelf::Due, at(15))), 1));
-        task.refused(at(15), Trouble::new("X", "no"), false);
-        assert_eq!((task.shelved(), task.attempts()), (Some((Shelf::Rejected, at(15))), 2));
-        task.settled();
-        assert_eq!((task.shelved(), task.trouble.clone()), (None, None));
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use domain::opt_outs::{Address, Event, Known, MarketoMark, OptOut, Push, Source};
+use domain::opt_outs::{Address, Event, Known, MarketoMark, OptOut, Source};
 use domain::people::MarketoId;
 use domain::ports::{OptOutRegister, OptOutWrite, PutOutcome, Shelf, ShelvedAddress};
 use domain::settings::OptOutField;
-use domain::{FailureKind, Timestamp, Trouble};
+use domain::{FailureKind, Push, Timestamp, Trouble};
 use futures_util::future::join_all;
 
 use super::people::instant;

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use domain::people::MarketoId;
 use domain::ports::{PutOutcome, ReminderValues, Shelf, TaskTable, TaskWrite};
 use domain::tasks::{
-    Agreed, Announcement, Deletion, Field, Kind, Link, Priority, Progress, Push, Sending, Sent, Side, Task, TaskId,
-    Values,
+    Agreed, Announcement, Deletion, Field, Kind, Link, Priority, Progress, Sending, Sent, Side, Task, TaskId, Values,
 };
-use domain::{FailureKind, Timestamp, Trouble};
+use domain::{FailureKind, Push, Timestamp, Trouble};
 use futures_util::future::join_all;
 use jiff::civil::Date;
 
