@@ -36,7 +36,9 @@ fn named(id: &str) -> Result<TaskId, CommandFailure> {
 }
 
 fn day(text: &str) -> Result<Date, CommandFailure> {
-    text.parse().map_err(|_| CommandFailure::Usage("a due date is written as 2026-01-31".into()))
+    text.parse().map_err(|_| {
+        CommandFailure::Usage(format!("`{text}` is no due date; write a day of the calendar, as 2026-01-31"))
+    })
 }
 
 fn usage(why: &str) -> CommandFailure {
