@@ -223,6 +223,16 @@ pub async fn progress(state: &dyn SyncState, now: Timestamp, run: &Run) -> Resul
     Ok(sum)
 }
 
+/// How a flow stands that keeps two sides in step, where no problem stops it: by when it was last in step, and what is due.
+#[must_use]
+pub(crate) fn resting(in_step_at: Option<Timestamp>, waiting: usize) -> FlowState {
+    match (in_step_at, waiting) {
+        (None, _) => FlowState::NotStarted,
+        (Some(_), 0) => FlowState::Done,
+        (Some(_), _) => FlowState::Running,
+    }
+}
+
 /// The state of a flow with this problem; `without` is what it is in without one.
 pub(crate) fn flow_state(problem: Option<&Problem>, without: FlowState) -> FlowState {
     match problem {

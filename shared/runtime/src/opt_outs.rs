@@ -84,7 +84,8 @@ pub async fn tick(ports: &OptOutPorts, stop: Option<Timestamp>) -> Result<Reconc
     let done = opt_outs::reconcile(ports, Occasion::Scheduled, stop).await;
     let now = ports.clock.now();
     // Without them, two metrics are absent from this pass.
-    let (lag, since) = (opt_outs::lag(ports).await.ok(), opt_outs::in_step_at(&*ports.state).await.ok().flatten());
+    let (lag, since) =
+        (opt_outs::lag(&*ports.register, now).await.ok(), opt_outs::in_step_at(&*ports.state).await.ok().flatten());
     let read_lag = since.map(|at| now.duration_since(at).as_secs().max(0).unsigned_abs());
     metrics::of_opt_out_pass(done.as_ref().ok(), lag.map(|lag| lag.as_secs().unsigned_abs()), read_lag);
     let done = done?;

@@ -78,7 +78,8 @@ pub async fn tick(ports: &TaskPorts, stop: Option<Timestamp>) -> Result<Reconcil
     let done = tasks::reconcile(ports, Occasion::Scheduled, stop).await;
     let now = ports.clock.now();
     // Without them, two metrics are absent from this pass.
-    let (lag, since) = (tasks::lag(ports).await.ok(), tasks::in_step_at(&*ports.state).await.ok().flatten());
+    let (lag, since) =
+        (tasks::lag(&*ports.tasks, now).await.ok(), tasks::in_step_at(&*ports.state).await.ok().flatten());
     let read_lag = since.map(|at| now.duration_since(at).as_secs().max(0).unsigned_abs());
     metrics::of_task_pass(done.as_ref().ok(), lag.map(|lag| lag.as_secs().unsigned_abs()), read_lag);
     let done = done?;

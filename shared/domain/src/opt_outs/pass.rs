@@ -393,7 +393,7 @@ impl<'a> Pass<'a> {
                     }
                 }
             }
-            let tried = !part.ticks.is_empty() || register::is_due(entry, now);
+            let tried = !part.ticks.is_empty() || entry.push.is_due(now);
             if tried || part.refused == (false, false) {
                 // What was refused once and is no more there is forgotten with it.
                 let still = |id: &String| seen.records.contains_key(id);

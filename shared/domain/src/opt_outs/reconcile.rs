@@ -1,13 +1,13 @@
 //! Keeping opt-outs in step with Salesforce, both ways: on a schedule, on request, and at once for an address that just said no — the same way
 //! each time. Takes no hint of what changed but addresses to begin with, and does not retry inside: the next pass does.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Address;
 use super::pass::{Extent, Kept, Pass, Stop};
 use super::plan::Tick;
 use super::state::{self, FIRST_LOOK, FirstLook};
-use crate::ports::{OptOutPorts, Shelf};
+use crate::ports::OptOutPorts;
 use crate::settings::{self, UnsubscribeSettings};
 use crate::status::Problem;
 use crate::{Failure, FailureKind};
@@ -216,14 +216,4 @@ async fn end(mut pass: Pass<'_>, worked: Result<(bool, Option<Timestamp>), Stop>
         }
     }
     failed.map_or(Ok(pass.done), Err)
-}
-
-/// How long the address that is due longest has been due.
-///
-/// # Errors
-/// Those of the register.
-pub async fn lag(ports: &OptOutPorts) -> Result<SignedDuration, Failure> {
-    let now = ports.clock.now();
-    let due = ports.register.shelf(Shelf::Due, now, None, 1).await?;
-    Ok(due.first().map_or(SignedDuration::ZERO, |oldest| now.duration_since(oldest.at).max(SignedDuration::ZERO)))
 }

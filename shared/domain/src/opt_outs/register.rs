@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Address, Event, OptOut, Source};
 use crate::Failure;
-use crate::ports::{Clock, OptOutRegister, OptOutWrite, PutOutcome};
-use crate::rounds::{self, Kept};
+use crate::kept::{self, Kept};
+use crate::ports::{Clock, OptOutRegister, OptOutWrite, PutOutcome, Shelf, ShelvedAddress};
 
 /// An opt-out to be taken into the register.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub async fn read(
     register: &dyn OptOutRegister,
     addresses: impl IntoIterator<Item = Address>,
 ) -> Result<BTreeMap<Address, OptOut>, Failure> {
-    rounds::read(&Register(register), addresses).await
+    kept::read(&Register(register), addresses).await
 }
 
 /// Alters the entries of some addresses; `change` says whether it changed anything, and may be asked again for an entry that somebody else
@@ -89,11 +89,38 @@ pub async fn alter(
     addresses: Vec<Address>,
     mut change: impl FnMut(&mut OptOut) -> bool + Send,
 ) -> Result<u64, Failure> {
-    rounds::alter(&Register(register), addresses, |address, entry| {
+    kept::alter(&Register(register), addresses, |address, entry| {
         let mut entry = entry.unwrap_or_else(|| OptOut::unknown(address.clone()));
         change(&mut entry).then_some(entry)
     })
     .await
+}
+
+/// Every entry that ever said no, and those about which Marketo did, page by page.
+///
+/// # Errors
+/// Those of the register, and of `each`.
+pub async fn for_each(
+    register: &dyn OptOutRegister,
+    each: impl FnMut(OptOut) -> Result<(), Failure> + Send,
+) -> Result<(), Failure> {
+    kept::for_each(&Register(register), each).await
+}
+
+/// Every place of a shelf.
+///
+/// # Errors
+/// Those of the register.
+pub(super) async fn places(register: &dyn OptOutRegister, shelf: Shelf) -> Result<Vec<ShelvedAddress>, Failure> {
+    kept::places(&Register(register), shelf).await
+}
+
+/// For how long the address that is due longest has been due.
+///
+/// # Errors
+/// Those of the register.
+pub async fn lag(register: &dyn OptOutRegister, now: Timestamp) -> Result<SignedDuration, Failure> {
+    kept::lag(&Register(register), now).await
 }
 
 struct Register<'a>(&'a dyn OptOutRegister);
@@ -102,6 +129,7 @@ struct Register<'a>(&'a dyn OptOutRegister);
 impl Kept for Register<'_> {
     type Key = Address;
     type Thing = OptOut;
+    type Place = ShelvedAddress;
 
     fn key(entry: &OptOut) -> Address {
         entry.address.clone()
@@ -111,6 +139,10 @@ impl Kept for Register<'_> {
         entry.rev
     }
 
+    fn since(place: &ShelvedAddress) -> Timestamp {
+        place.at
+    }
+
     async fn read(&self, addresses: &[Address]) -> Result<Vec<OptOut>, Failure> {
         self.0.get(addresses).await
     }
@@ -118,31 +150,18 @@ impl Kept for Register<'_> {
     async fn write(&self, entries: Vec<(OptOut, Option<u64>)>) -> Result<Vec<PutOutcome>, Failure> {
         self.0.put(entries.into_iter().map(|(entry, seen)| OptOutWrite { entry, seen }).collect()).await
     }
-}
 
-/// Every entry that ever said no, and those about which Marketo did, page by page.
-///
-/// # Errors
-/// Those of the register, and of `each`.
-pub async fn for_each(
-    register: &dyn OptOutRegister,
-    mut each: impl FnMut(OptOut) -> Result<(), Failure> + Send,
-) -> Result<(), Failure> {
-    let mut from = None;
-    loop {
-        let (entries, next) = register.scan(from.as_ref()).await?;
-        for entry in entries {
-            each(entry)?;
-        }
-        from = next;
-        if from.is_none() {
-            return Ok(());
-        }
+    async fn shelf(
+        &self,
+        shelf: Shelf,
+        until: Timestamp,
+        from: Option<&ShelvedAddress>,
+        limit: usize,
+    ) -> Result<Vec<ShelvedAddress>, Failure> {
+        self.0.shelf(shelf, until, from, limit).await
     }
-}
 
-/// When an opt-out becomes due that nobody has looked into yet.
-#[must_use]
-pub fn is_due(entry: &OptOut, now: Timestamp) -> bool {
-    entry.push.is_due(now)
+    async fn scan(&self, from: Option<&Address>) -> Result<(Vec<OptOut>, Option<Address>), Failure> {
+        self.0.scan(from).await
+    }
 }

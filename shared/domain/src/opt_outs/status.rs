@@ -9,15 +9,12 @@ use super::state::{self, FirstLook, Reconciler};
 use super::{Address, register};
 use crate::Push;
 use crate::gate::Gate;
-use crate::ports::{Clock, OptOutRegister, Shelf, ShelvedAddress, SyncState};
-use crate::status::{FlowState, Problem, flow_state};
+use crate::ports::{Clock, OptOutRegister, Shelf, SyncState};
+use crate::status::{FlowState, Problem, flow_state, resting};
 use crate::{Failure, settings};
 
 /// Name of the flow.
 pub const FLOW: &str = "opt-outs";
-/// Places read at a time, and pages at most.
-const PAGE: usize = 500;
-const MAX_PAGES: usize = 4_000;
 
 /// How opt-outs are doing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -58,7 +55,7 @@ pub async fn status(
 ) -> Result<OptOutStatus, Failure> {
     let Reconciler { gate, first_look, in_step_at, restored, .. } = state::peek(state).await?;
     let Gate { closed_until, problem, last_success, .. } = gate;
-    let due = places(register, Shelf::Due).await?;
+    let due = register::places(register, Shelf::Due).await?;
     let settings = settings::load(state).await?;
     let mut notices = Vec::new();
     match settings.unsubscribes() {
@@ -82,39 +79,20 @@ pub async fn status(
             look.in_salesforce, look.until, look.in_actions
         ));
     }
-    let resting = match (in_step_at.or(last_success), due.len()) {
-        (None, _) => FlowState::NotStarted,
-        (Some(_), 0) => FlowState::Done,
-        (Some(_), _) => FlowState::Running,
-    };
     let since = |at: Timestamp| now.duration_since(at).as_secs().max(0);
     Ok(OptOutStatus {
-        state: flow_state(problem.as_ref(), resting),
+        state: flow_state(problem.as_ref(), resting(in_step_at.or(last_success), due.len())),
         last_success: in_step_at,
         problem,
         closed_until,
         waiting: due.len(),
         lag_seconds: due.first().map_or(0, |oldest| since(oldest.at)),
         read_lag_seconds: in_step_at.map(since),
-        rejected: places(register, Shelf::Rejected).await?.len(),
+        rejected: register::places(register, Shelf::Rejected).await?.len(),
         restored,
         first_look,
         notices,
     })
-}
-
-/// All places of a shelf.
-async fn places(register: &dyn OptOutRegister, shelf: Shelf) -> Result<Vec<ShelvedAddress>, Failure> {
-    let mut all: Vec<ShelvedAddress> = Vec::new();
-    for _ in 0..MAX_PAGES {
-        let page = register.shelf(shelf, Timestamp::MAX, all.last(), PAGE).await?;
-        let last = page.len() < PAGE;
-        all.extend(page);
-        if last {
-            break;
-        }
-    }
-    Ok(all)
 }
 
 /// A record that Salesforce refuses to tick.
@@ -148,7 +126,7 @@ pub struct OptOutReject {
 pub async fn rejects(register: &dyn OptOutRegister) -> Result<Vec<OptOutReject>, Failure> {
     let mut found = Vec::new();
     for shelf in [Shelf::Rejected, Shelf::Due] {
-        let addresses = places(register, shelf).await?.into_iter().map(|place| place.address);
+        let addresses = register::places(register, shelf).await?.into_iter().map(|place| place.address);
         for entry in register::read(register, addresses).await?.into_values() {
             if entry.shelved().is_some_and(|(on, _)| on == shelf) {
                 found.extend(of_entry(&entry));

@@ -17,10 +17,10 @@ mod task;
 mod values;
 mod wording;
 
-pub use book::{for_each, read, take_in};
+pub use book::{for_each, lag, read, take_in};
 pub use message::{TaskMessage, UnusableTask};
 pub use people::survivors;
-pub use reconcile::{Occasion, Reconciled, Step, dry_run, lag, push, reconcile};
+pub use reconcile::{Occasion, Reconciled, Step, dry_run, push, reconcile};
 pub use state::{KEY, in_step_at, reopen};
 pub use status::{FLOW, TaskReject, TaskStatus, explain, rejects, retry, status};
 pub use task::{Agreed, Announcement, Deletion, Link, Sending, Sent, Side, Task, TaskId};

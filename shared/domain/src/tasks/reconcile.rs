@@ -512,13 +512,3 @@ impl<'a> Pass<'a> {
         Ok(self.done)
     }
 }
-
-/// How long the task that is due longest has been due.
-///
-/// # Errors
-/// Those of the table.
-pub async fn lag(ports: &TaskPorts) -> Result<SignedDuration, Failure> {
-    let now = ports.clock.now();
-    let due = ports.tasks.shelf(Shelf::Due, now, None, 1).await?;
-    Ok(due.first().map_or(SignedDuration::ZERO, |oldest| now.duration_since(oldest.at).max(SignedDuration::ZERO)))
-}

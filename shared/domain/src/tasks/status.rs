@@ -10,15 +10,12 @@ use super::values::Progress;
 use super::{book, is_invertible};
 use crate::gate::Gate;
 use crate::people::MarketoId;
-use crate::ports::{Clock, Shelf, ShelvedTask, SyncState, TaskTable};
-use crate::status::{FlowState, Problem, flow_state};
+use crate::ports::{Clock, Shelf, SyncState, TaskTable};
+use crate::status::{FlowState, Problem, flow_state, resting};
 use crate::{Failure, Push, settings};
 
 /// Name of the flow.
 pub const FLOW: &str = "tasks";
-/// Places read at a time, and pages at most.
-const PAGE: usize = 500;
-const MAX_PAGES: usize = 4_000;
 
 /// How reminder tasks are doing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,7 +48,7 @@ pub struct TaskStatus {
 pub async fn status(table: &dyn TaskTable, state: &dyn SyncState, now: Timestamp) -> Result<TaskStatus, Failure> {
     let Reconciler { gate, in_step_at, .. } = state::peek(state).await?;
     let Gate { closed_until, problem, last_success, .. } = gate;
-    let due = places(table, Shelf::Due).await?;
+    let due = book::places(table, Shelf::Due).await?;
     let settings = settings::load(state).await?.reminders()?;
     let mut notices = Vec::new();
     if !settings.sync {
@@ -69,37 +66,18 @@ pub async fn status(table: &dyn TaskTable, state: &dyn SyncState, now: Timestamp
             "the setting reminders.backfill is on: open tasks from before the switch go to Salesforce, too".to_owned(),
         );
     }
-    let resting = match (in_step_at.or(last_success), due.len()) {
-        (None, _) => FlowState::NotStarted,
-        (Some(_), 0) => FlowState::Done,
-        (Some(_), _) => FlowState::Running,
-    };
     let since = |at: Timestamp| now.duration_since(at).as_secs().max(0);
     Ok(TaskStatus {
-        state: flow_state(problem.as_ref(), resting),
+        state: flow_state(problem.as_ref(), resting(in_step_at.or(last_success), due.len())),
         last_success: in_step_at,
         problem,
         closed_until,
         waiting: due.len(),
         lag_seconds: due.first().map_or(0, |oldest| since(oldest.at)),
         read_lag_seconds: in_step_at.map(since),
-        rejected: places(table, Shelf::Rejected).await?.len(),
+        rejected: book::places(table, Shelf::Rejected).await?.len(),
         notices,
     })
-}
-
-/// All places of a shelf.
-async fn places(table: &dyn TaskTable, shelf: Shelf) -> Result<Vec<ShelvedTask>, Failure> {
-    let mut all: Vec<ShelvedTask> = Vec::new();
-    for _ in 0..MAX_PAGES {
-        let page = table.shelf(shelf, Timestamp::MAX, all.last(), PAGE).await?;
-        let last = page.len() < PAGE;
-        all.extend(page);
-        if last {
-            break;
-        }
-    }
-    Ok(all)
 }
 
 /// A task that Salesforce refuses. The keys are a contract.
@@ -131,7 +109,7 @@ pub struct TaskReject {
 pub async fn rejects(table: &dyn TaskTable) -> Result<Vec<TaskReject>, Failure> {
     let mut ids = Vec::new();
     for shelf in [Shelf::Rejected, Shelf::Due] {
-        ids.extend(places(table, shelf).await?.into_iter().map(|place| place.id));
+        ids.extend(book::places(table, shelf).await?.into_iter().map(|place| place.id));
     }
     let tasks = book::read(table, ids).await?;
     Ok(tasks.into_values().filter_map(reject).collect())

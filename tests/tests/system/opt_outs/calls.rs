@@ -16,12 +16,12 @@ async fn an_opt_out_is_in_salesforce_one_hop_after_its_message() {
     let records = [stage.put("Lead", ANA, json!({})), stage.put("Contact", ANA, json!({}))];
     stage.pass().await;
     stage.say_no(&[ANA]).await;
-    assert!(opt_outs::lag(&stage.ports).await.unwrap().as_secs() < 5);
+    assert!(opt_outs::lag(&*stage.ports.register, stage.ports.clock.now()).await.unwrap().as_secs() < 5);
     stage.count_anew();
     let done = opt_outs::push(&stage.ports, &[address(ANA)], None).await.unwrap();
     assert_eq!((done.in_salesforce, records.iter().all(|id| stage.is_ticked(id))), (2, true));
     assert!(stage.salesforce.stats().calls <= 4, "{:?}", stage.salesforce.stats().by_endpoint);
-    assert!(opt_outs::lag(&stage.ports).await.unwrap().is_zero());
+    assert!(opt_outs::lag(&*stage.ports.register, stage.ports.clock.now()).await.unwrap().is_zero());
     // The same message once more.
     stage.say_no(&[ANA]).await;
     let again = opt_outs::push(&stage.ports, &[address(ANA)], None).await.unwrap();

@@ -15,11 +15,11 @@ async fn a_change_is_in_salesforce_one_hop_after_its_message() {
     let stage = Stage::set().await;
     stage.pass().await;
     let id = stage.add("t1", json!({})).await;
-    assert!(tasks::lag(&stage.ports).await.unwrap().as_secs() < 5);
+    assert!(tasks::lag(&*stage.ports.tasks, stage.ports.clock.now()).await.unwrap().as_secs() < 5);
     assert_eq!(stage.push(std::slice::from_ref(&id)).await.in_salesforce, 1);
     let there = stage.task(&id).await.sfdc_id().unwrap().to_owned();
     assert_eq!(stage.there(&there)["Subject"], "Ring");
-    assert!(tasks::lag(&stage.ports).await.unwrap().is_zero());
+    assert!(tasks::lag(&*stage.ports.tasks, stage.ports.clock.now()).await.unwrap().is_zero());
     stage.clock.jump(QUIET);
     stage.salesforce.reset_stats();
     stage.say(json!({ "taskId": "t1", "status": "complete" })).await;

@@ -1,17 +1,21 @@
-//! Altering stored things that others may alter at the same time: read, alter, write on condition that each is still the one read, and go round
-//! again for those that somebody else wrote meanwhile. Knows no thing, and decides nothing about what is altered.
+//! Stored things that others may alter at the same time: read some or all of them, list what is due or given up, and alter: write on condition
+//! that each is still the one read, and go round again for those that somebody else wrote meanwhile. Knows no thing, and decides nothing about
+//! what is altered.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::ports::PutOutcome;
+use crate::ports::{PutOutcome, Shelf};
 use crate::{Failure, FailureKind};
 
 /// Rounds against other writers of the same things.
 const MAX_ROUNDS: usize = 20;
 /// Things altered at a time.
 const AT_ONCE: usize = 500;
+/// Pages of a shelf that are read at most: a listing in which entries move while it is read has to end.
+const MAX_PAGES: usize = 4_000;
 
 /// Where things are kept by key and revision.
 #[async_trait]
@@ -20,6 +24,8 @@ pub(crate) trait Kept: Send + Sync {
     type Key: Ord + Clone + Send + Sync;
     /// A thing.
     type Thing: Send;
+    /// The place of a thing on a shelf.
+    type Place: Send + Sync;
 
     /// The key of a thing.
     fn key(thing: &Self::Thing) -> Self::Key;
@@ -27,11 +33,66 @@ pub(crate) trait Kept: Send + Sync {
     /// The revision of a thing that was read.
     fn rev(thing: &Self::Thing) -> u64;
 
+    /// Since when a thing stands at its place.
+    fn since(place: &Self::Place) -> Timestamp;
+
     /// Reads things; absent ones are left out.
     async fn read(&self, keys: &[Self::Key]) -> Result<Vec<Self::Thing>, Failure>;
 
     /// Writes each thing where the stored one has the revision that was seen.
     async fn write(&self, things: Vec<(Self::Thing, Option<u64>)>) -> Result<Vec<PutOutcome>, Failure>;
+
+    /// The places of a shelf whose time is not after `until`, by that time, at most `limit`, beginning after `from`.
+    async fn shelf(
+        &self,
+        shelf: Shelf,
+        until: Timestamp,
+        from: Option<&Self::Place>,
+        limit: usize,
+    ) -> Result<Vec<Self::Place>, Failure>;
+
+    /// One page of all things, beginning after `from`, and where the next begins.
+    async fn scan(&self, from: Option<&Self::Key>) -> Result<(Vec<Self::Thing>, Option<Self::Key>), Failure>;
+}
+
+/// Every place of a shelf.
+pub(crate) async fn places<K: Kept>(kept: &K, shelf: Shelf) -> Result<Vec<K::Place>, Failure> {
+    let mut all = Vec::new();
+    for _ in 0..MAX_PAGES {
+        let page = kept.shelf(shelf, Timestamp::MAX, all.last(), AT_ONCE).await?;
+        let last = page.len() < AT_ONCE;
+        all.extend(page);
+        if last {
+            break;
+        }
+    }
+    Ok(all)
+}
+
+/// For how long the thing that is due longest has been due; zero where nothing is.
+pub(crate) async fn lag<K: Kept>(kept: &K, now: Timestamp) -> Result<SignedDuration, Failure> {
+    let due = kept.shelf(Shelf::Due, now, None, 1).await?;
+    Ok(due
+        .first()
+        .map_or(SignedDuration::ZERO, |oldest| now.duration_since(K::since(oldest)).max(SignedDuration::ZERO)))
+}
+
+/// Every thing, page by page.
+pub(crate) async fn for_each<K: Kept>(
+    kept: &K,
+    mut each: impl FnMut(K::Thing) -> Result<(), Failure> + Send,
+) -> Result<(), Failure> {
+    let mut from = None;
+    loop {
+        let (things, next) = kept.scan(from.as_ref()).await?;
+        for thing in things {
+            each(thing)?;
+        }
+        from = next;
+        if from.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 /// The things with these keys; one of which nothing is kept is absent.
