@@ -36,7 +36,8 @@ async fn nothing_personal_in_logs() {
     story.world().set_faults(faults);
     let mut runs = vec![story.sync(&[]).await];
     story.world().settle();
-    story.world().change(&ChangeSet { changed: 200, created: 20, deleted: 20, ..ChangeSet::default() });
+    let changed = story.world().change(&ChangeSet { changed: 200, created: 20, deleted: 20, ..ChangeSet::default() });
+    canary_lives_on(&story, &changed.deleted);
     runs.push(story.sync(&[]).await);
     runs.push(story.sync(&[]).await);
     runs[2].ends(0, &[]);
@@ -54,6 +55,14 @@ async fn nothing_personal_in_logs() {
     for run in &runs {
         says_nothing(run);
     }
+}
+
+/// What changes may delete the person with the watched address, or give them another one: somebody has to have it to the end.
+fn canary_lives_on(story: &Story, deleted: &[i64]) {
+    let rows: Vec<_> = story.dump().into_values().collect();
+    let mut lives = rows.iter().filter(|row| row["marketoId"].as_i64().is_some_and(|id| !deleted.contains(&id)));
+    let bearer = lives.clone().find(|row| row["email"] == EMAIL).or_else(|| lives.next()).expect("somebody lives");
+    story.world().set_field(bearer["marketoId"].as_i64().unwrap(), "email", EMAIL.into());
 }
 
 async fn questions(story: &Story) -> Vec<Run> {
