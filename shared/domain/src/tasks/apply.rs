@@ -406,16 +406,8 @@ async fn acknowledge(ports: &TaskPorts, acks: BTreeMap<TaskId, Ack>) -> Result<B
             }
             Some(Ack::Created(record, who)) => {
                 if let Some(creating) = task.creating.take() {
-                    task.link = Some(Link {
-                        id: record.clone(),
-                        who: who.clone(),
-                        agreed: creating.agreed(),
-                        seen: Timestamp::MIN,
-                        written_at: None,
-                        deleted: false,
-                        deleted_by_us: false,
-                        sending: Sending::default(),
-                    });
+                    let agreed = creating.agreed();
+                    task.link = Some(Link::new(record.clone(), who.clone(), agreed, Timestamp::MIN));
                 }
                 in_step_or_due(task, now);
             }

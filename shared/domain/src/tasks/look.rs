@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::merge::{Act, Around, Found, Merged, merge};
-use super::task::{Agreed, Link, Sending, Side, Task, TaskId};
+use super::task::{Agreed, Link, Side, Task, TaskId};
 use super::values::Field;
 use super::wording::{Subject, read};
 use super::{book, people};
@@ -123,19 +123,13 @@ pub(super) async fn look(
     Ok(looked)
 }
 
-/// Records by the task that they belong to: one carries its key, or made it by being taken in.
+/// Records by the task that they belong to.
 fn by_task(records: Vec<ReminderRecord>) -> BTreeMap<TaskId, Vec<ReminderRecord>> {
     let mut found: BTreeMap<TaskId, Vec<ReminderRecord>> = BTreeMap::new();
     for record in records {
-        let id = match &record.key {
-            None => TaskId::imported(&record.id),
-            // That of a logged activity, which is nobody's reminder.
-            Some(key) => match TaskId::of_key(key) {
-                Some(id) => id,
-                None => continue,
-            },
-        };
-        found.entry(id).or_default().push(record);
+        if let Some(id) = task_of(&record) {
+            found.entry(id).or_default().push(record);
+        }
     }
     found
 }
@@ -164,13 +158,14 @@ async fn counterparts(ports: &TaskPorts, tasks: &[&Task]) -> Result<(Vec<Reminde
     if !keys.is_empty() {
         records.extend(ports.salesforce.reminders_by_key(&keys).await?);
     }
-    let there: BTreeSet<TaskId> = records.iter().map(owner_of).collect();
+    let there: BTreeSet<TaskId> = records.iter().filter_map(task_of).collect();
     let gone = tasks.iter().map(|task| task.id.clone()).filter(|id| !there.contains(id)).collect();
     Ok((records, gone))
 }
 
-fn owner_of(record: &ReminderRecord) -> TaskId {
-    record.key.as_deref().and_then(TaskId::of_key).unwrap_or_else(|| TaskId::imported(&record.id))
+/// The task that a record belongs to: its key names it, or it made that task by being taken in. `None` = a logged activity, nobody's reminder.
+fn task_of(record: &ReminderRecord) -> Option<TaskId> {
+    record.key.as_deref().map_or_else(|| Some(TaskId::imported(&record.id)), TaskId::of_key)
 }
 
 /// Those of the owners of new tasks who can log in.
@@ -214,15 +209,7 @@ fn taken_in(
     task.values = read(record, &Subject::of(&task, "")).values;
     task.changed = Field::ALL.into_iter().map(|field| (field, now)).collect();
     task.person = record.who.as_ref().and_then(|who| people.get(who).copied());
-    task.link = Some(Link {
-        id: record.id.clone(),
-        who: record.who.clone(),
-        agreed: Agreed { here: task.values.clone(), there: record.values.clone() },
-        seen: record.modified,
-        written_at: None,
-        deleted: false,
-        deleted_by_us: false,
-        sending: Sending::default(),
-    });
+    let agreed = Agreed { here: task.values.clone(), there: record.values.clone() };
+    task.link = Some(Link::new(record.id.clone(), record.who.clone(), agreed, record.modified));
     Some(task)
 }

@@ -169,16 +169,7 @@ impl Merge<'_> {
             Some(creating) => creating.agreed(),
             None => Agreed { here: read(record, &self.subject()).values, there: record.values.clone() },
         };
-        self.task.link = Some(Link {
-            id: record.id.clone(),
-            who: record.who.clone(),
-            agreed,
-            seen: Timestamp::MIN,
-            written_at: None,
-            deleted: false,
-            deleted_by_us: false,
-            sending: Sending::default(),
-        });
+        self.task.link = Some(Link::new(record.id.clone(), record.who.clone(), agreed, Timestamp::MIN));
     }
 
     fn subject(&self) -> Subject {

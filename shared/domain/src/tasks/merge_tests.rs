@@ -154,16 +154,7 @@ fn stage(was: Progress) -> (Task, ReminderRecord) {
     let (here, there) = values(was);
     let mut task = Task::new(TaskId::new(1), Side::Actions, at(AGREED));
     task.values = here.clone();
-    task.link = Some(Link {
-        id: "00T".into(),
-        who: None,
-        agreed: Agreed { here, there: there.clone() },
-        seen: there_at(AGREED),
-        written_at: None,
-        deleted: false,
-        deleted_by_us: false,
-        sending: Sending::default(),
-    });
+    task.link = Some(Link::new("00T".into(), None, Agreed { here, there: there.clone() }, there_at(AGREED)));
     let record = ReminderRecord {
         id: "00T".into(),
         key: Some(task.id.key()),

@@ -166,7 +166,7 @@ pub async fn dry_run(ports: &TaskPorts) -> Result<Reconciled, Failure> {
     }
     let mut kept = state::peek(&*ports.state).await?;
     if let Err(failure) = prepare(ports, &settings, &mut kept).await {
-        return Ok(Reconciled { closed: Some(Problem::new(&failure, ports.clock.now())), complete: false, ..done });
+        return Ok(blind(ports, &failure, done));
     }
     let mut others = due(ports, DUE.max(MAX_CHANGED)).await?;
     let marked: BTreeSet<TaskId> = to_mark(ports, &settings, &kept).await?.into_iter().map(|task| task.id).collect();
@@ -174,26 +174,14 @@ pub async fn dry_run(ports: &TaskPorts) -> Result<Reconciled, Failure> {
     for _ in 0..MAX_READINGS {
         let page = match read(ports, &kept).await {
             Ok(page) => page,
-            Err(failure) => {
-                return Ok(Reconciled {
-                    closed: Some(Problem::new(&failure, ports.clock.now())),
-                    complete: false,
-                    ..done
-                });
-            }
+            Err(failure) => return Ok(blind(ports, &failure, done)),
         };
         let more = moved(&mut kept, &page);
         let scope = Scope { settings: &settings, import_from: kept.import_from, marked: &marked };
         let looked = match look(ports, scope, Some(page), std::mem::take(&mut others)).await {
             Ok(looked) => looked,
             Err(Blind::Ours(failure)) => return Err(failure),
-            Err(Blind::Salesforce(failure)) => {
-                return Ok(Reconciled {
-                    closed: Some(Problem::new(&failure, ports.clock.now())),
-                    complete: false,
-                    ..done
-                });
-            }
+            Err(Blind::Salesforce(failure)) => return Ok(blind(ports, &failure, done)),
         };
         done.steps.extend(looked.iter().flat_map(steps));
         if !more {
@@ -207,6 +195,11 @@ pub async fn dry_run(ports: &TaskPorts) -> Result<Reconciled, Failure> {
     done.in_salesforce = done.steps.len() as u64 - done.in_actions;
     done.planned = done.steps.len() as u64;
     Ok(done)
+}
+
+/// A dry run that Salesforce ended early.
+fn blind(ports: &TaskPorts, failure: &Failure, done: Reconciled) -> Reconciled {
+    Reconciled { closed: Some(Problem::new(failure, ports.clock.now())), complete: false, ..done }
 }
 
 fn steps(looked: &Looked) -> Vec<Step> {
@@ -455,8 +448,7 @@ impl<'a> Pass<'a> {
             let scope = Scope { settings: self.settings, import_from, marked };
             let looked = look(self.ports, scope, page.take(), std::mem::take(&mut others)).await?;
             let round = Round { last: number == MAX_ROUNDS, reshaped, not_after: self.lease.held_until() };
-            let applied = apply(self.ports, self.settings, looked, round).await;
-            let applied = applied?;
+            let applied = apply(self.ports, self.settings, looked, round).await?;
             self.count(&applied);
             if applied.again.is_empty() || round.last {
                 break;

@@ -184,6 +184,23 @@ pub struct Link {
     pub sending: Sending,
 }
 
+impl Link {
+    /// A counterpart as it was seen as of `seen`, with nothing under way to it.
+    #[must_use]
+    pub fn new(id: String, who: Option<String>, agreed: Agreed, seen: Timestamp) -> Self {
+        Self {
+            id,
+            who,
+            agreed,
+            seen,
+            written_at: None,
+            deleted: false,
+            deleted_by_us: false,
+            sending: Sending::default(),
+        }
+    }
+}
+
 impl Sent {
     /// What both sides agree upon once it is there. An owner that was not sent is nobody's change.
     #[must_use]
